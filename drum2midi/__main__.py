@@ -1,0 +1,3 @@
+from drum2midi.cli import main
+
+main()

@@ -1,0 +1,199 @@
+"""Audio: any recording, as mono float32 samples at one rate.
+
+wav, flac, ogg, opus, mp3, aiff and whatever else libsndfile reads; m4a and AAC
+with the extra ``drum2midi[m4a]``. A recording is read in blocks and never needs
+to be in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import soundfile
+import soxr
+
+from drum2midi.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A source yields its sample rate first, then float32 blocks (frames, channels).
+_Source = Generator["int | NDArray[np.float32]", None, None]
+
+_LOG: Final = logging.getLogger(__name__)
+_BLOCK_SECONDS: Final = 10.0
+_AAC_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov"})
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Mono samples, float32, shape (n,), at `sample_rate` hertz."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / self.sample_rate
+
+
+def read_audio(
+    path: str | Path, *, sample_rate: int, start: float = 0.0, end: float | None = None
+) -> Audio:
+    """Read a recording as a whole.
+
+    Parameters
+    ----------
+    path : path
+    sample_rate : int
+        Hertz wanted; the audio is resampled if it has another rate.
+    start, end : float
+        Seconds to read from and up to; `end` None means to the end.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as audio; see `stream_audio`.
+    """
+    blocks = list(stream_audio(path, sample_rate=sample_rate, start=start, end=end))
+    return Audio(np.concatenate(blocks or [np.zeros(0, np.float32)]), sample_rate)
+
+
+def stream_audio(
+    path: str | Path, *, sample_rate: int, start: float = 0.0, end: float | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks of a recording, mono, float32, at `sample_rate`.
+
+    Samples that are not numbers become silence. If a file breaks off in the
+    middle, what came before is used and a warning is logged.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, a folder, empty, not audio, or ends before `start`.
+    """
+    path = Path(path)
+    check_readable(path)
+    if start < 0 or (end is not None and end <= start):
+        raise InputError(f"{path}: cannot read from {start} s to {end} s: the end comes first")
+    return _stream(path, sample_rate, start, end)
+
+
+def _stream(
+    path: Path, sample_rate: int, start: float, end: float | None
+) -> Iterator[NDArray[np.float32]]:
+    is_aac = path.suffix.lower() in _AAC_SUFFIXES
+    with closing(_aac_blocks(path) if is_aac else _soundfile_blocks(path)) as source:
+        rate = int(next(source))
+        passage = _passage(_mono(source, path), path, rate, start, end)
+        yield from _resampled(passage, rate, sample_rate)
+
+
+def check_readable(path: Path) -> None:
+    """Raise `InputError` if there is no file of some length at `path`."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a recording")
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if size == 0:
+        raise InputError(f"{path}: is empty")
+
+
+def _soundfile_blocks(path: Path) -> _Source:
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file.samplerate
+            size = max(1, int(_BLOCK_SECONDS * file.samplerate))
+            while len(block := file.read(size, dtype="float32", always_2d=True)):
+                yield block
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: not audio that can be read ({_reason(error)})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).strip().rstrip(".")
+
+
+def _aac_blocks(path: Path) -> _Source:
+    try:
+        import av
+    except ImportError:
+        raise InputError(
+            f"{path}: {path.suffix} needs the extra: pip install 'drum2midi[m4a]'"
+        ) from None
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise InputError(f"{path}: has no audio in it")
+            rate = container.streams.audio[0].rate
+            yield rate
+            resampler = av.AudioResampler(format="fltp", rate=rate)
+            for frame in container.decode(audio=0):
+                for part in resampler.resample(frame):
+                    yield part.to_ndarray().T
+    except av.FFmpegError as error:
+        raise InputError(f"{path}: not audio that can be read ({error.strerror})") from None
+
+
+def _mono(source: _Source, path: Path) -> Iterator[NDArray[np.float32]]:
+    frames, warned = 0, False
+    try:
+        for block in source:
+            mono = np.asarray(block, np.float32).mean(axis=1, dtype=np.float32)
+            finite = np.isfinite(mono)
+            if not finite.all():
+                mono = np.where(finite, mono, np.float32(0.0))
+                if not warned:
+                    _LOG.warning("%s: has samples that are not numbers; taken as silence", path)
+                warned = True
+            frames += len(mono)
+            yield mono
+    except InputError as error:
+        if frames == 0:
+            raise
+        _LOG.warning("%s; using what came before", error)
+    if frames == 0:
+        raise InputError(f"{path}: has no samples in it")
+
+
+def _passage(
+    blocks: Iterator[NDArray[np.float32]], path: Path, rate: int, start: float, end: float | None
+) -> Iterator[NDArray[np.float32]]:
+    first = round(start * rate)
+    last = None if end is None else round(end * rate)
+    at, given = 0, 0
+    for block in blocks:
+        part = block[max(0, first - at) : None if last is None else max(0, last - at)]
+        at += len(block)
+        if len(part):
+            given += len(part)
+            yield part
+        if last is not None and at >= last:
+            break
+    if given == 0:
+        raise InputError(f"{path}: is only {at / rate:.1f} s long, cannot start at {start} s")
+
+
+def _resampled(
+    blocks: Iterator[NDArray[np.float32]], rate: int, wanted: int
+) -> Iterator[NDArray[np.float32]]:
+    if rate == wanted:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)

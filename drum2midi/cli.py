@@ -1,0 +1,189 @@
+"""The command line.
+
+Nothing heavy is imported before it is needed: ``drum2midi --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from drum2midi.errors import InputError
+
+if TYPE_CHECKING:
+    from drum2midi.transcription import Transcription
+
+_MAIN: Final = "transcribe"
+_LOG: Final = logging.getLogger("drum2midi")
+
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"drum2midi {version('drum2midi')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Listen to a recording and write down what the drummer played."""
+
+
+@app.command(
+    _MAIN,
+    epilog="Other commands: drum2midi train --help (train the model again).",
+)
+def _transcribe(
+    song: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SONG", help="Recording: wav, flac, ogg, opus, mp3; a drum stem or a full mix."
+        ),
+    ],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="What to write; the suffix says how: .mid, .musicxml, .xml, .mxl, .csv, .json. "
+            "May be given several times. [default: SONG.mid and SONG.musicxml]",
+        ),
+    ] = None,
+    tempo: Annotated[
+        float | None,
+        typer.Option(help="Beats a minute, if you know.", min=20, max=400, metavar="BPM"),
+    ] = None,
+    metre: Annotated[
+        str | None, typer.Option(help="Time signature, if you know: 4/4, 3/4, 6/8 …", metavar="N/D")
+    ] = None,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="One tempo throughout: a loop, a click, a machine.")
+    ] = False,
+    timing: Annotated[
+        str,
+        typer.Option(
+            metavar="grid|performed",
+            help="In the .mid: strokes on the grid, or each where it was played.",
+        ),
+    ] = "grid",
+    start: Annotated[float, typer.Option(help="Listen from this second.", min=0.0)] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Listen up to this second.", min=0.0)] = None,
+    sensitivity: Annotated[
+        float,
+        typer.Option(help="0 hears only what is certain, 1 hears ghosts.", min=0.0, max=1.0),
+    ] = 0.5,
+    title: Annotated[
+        str | None, typer.Option(help="Title of the sheet. [default: the file's name]")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Another model file than the one that ships.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is done.")] = False,
+) -> None:
+    """Listen to SONG and write its drums as MIDI and as a drum sheet.
+
+    drum2midi song.wav writes song.mid for a DAW and song.musicxml for MuseScore, beside the song.
+    """
+    _set_up_logging(quiet=quiet, verbose=verbose)
+    from drum2midi.writers import TIMINGS, check_output
+
+    targets = output or [song.with_suffix(".mid"), song.with_suffix(".musicxml")]
+    if timing not in TIMINGS:
+        raise InputError(f"timing {timing!r} is none of {', '.join(TIMINGS)}")
+    for target in targets:
+        check_output(target)
+    from drum2midi.pipeline import transcribe
+
+    with _progress(quiet=quiet) as progress:
+        result = transcribe(
+            song,
+            start=start,
+            end=end,
+            tempo=tempo,
+            metre=metre,
+            steady=steady,
+            sensitivity=sensitivity,
+            title=title,
+            model=model,
+            progress=progress,
+        )
+    for target in targets:
+        result.save(target, timing=timing)
+        _LOG.info("wrote %s", target)
+    if not quiet:
+        typer.echo(summary(result))
+
+
+def summary(result: Transcription) -> str:
+    """One line: strokes by drum, tempo, metre, bars."""
+    from drum2midi.transcription import count_by_drum
+
+    strokes = ", ".join(f"{count} {drum}" for drum, count in count_by_drum(result.hits).items())
+    grid = result.grid
+    bars = f"{len(grid.bars)} bar{'s' if len(grid.bars) != 1 else ''}"
+    return f"{result.title}: {strokes}; {grid.tempo:.1f} bpm, {grid.metre}, {bars}"
+
+
+def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
+    level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="drum2midi: %(message)s")
+    _LOG.setLevel(level)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """A progress line on a terminal, gone when done; None where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("listening", total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: errors that a user can mend are one line on stderr and status 1."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=_with_command(given), prog_name="drum2midi")
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("drum2midi: stopped", err=True)
+        sys.exit(130)
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """The main command goes without saying: ``drum2midi song.wav``."""
+    commands = {command.name for command in app.registered_commands}
+    if arguments and (arguments[0] in commands or arguments[0] == "--version"):
+        return arguments
+    return [_MAIN, *(arguments or ["--help"])]
+
+
+if __name__ == "__main__":
+    main()

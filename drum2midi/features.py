@@ -1,0 +1,170 @@
+"""Features: what the network sees of the audio, a log-mel spectrogram.
+
+Levels are relative to the recording itself, so that a quiet and a loud copy of
+one file look the same. Frame ``i`` is centred on sample ``i * hop``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import scipy.fft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHUNK_FRAMES: Final = 2048
+_FFT_FRAMES: Final = 256
+_REFERENCE_PERCENTILE: Final = 90.0
+_SILENCE: Final = 1e-5
+"""Power in a mel band of a recording's loud frames below which it holds nothing:
+a full-scale sine has about 1e5, the dither of a 16-bit file 1e-7."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSettings:
+    """Parameters of the log-mel spectrogram; stored in the model file.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Hertz.
+    window, hop : int
+        Samples in a Hann window, and between frames.
+    bands : int
+        Mel bands between ``low`` and ``high`` hertz.
+    floor_db : float
+        Levels this far below the recording's loud frames are all alike.
+    """
+
+    sample_rate: int = 44100
+    window: int = 2048
+    hop: int = 441
+    bands: int = 96
+    low: float = 30.0
+    high: float = 17000.0
+    floor_db: float = -70.0
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames a second."""
+        return self.sample_rate / self.hop
+
+
+def log_mel(
+    blocks: Iterable[NDArray[np.float32]], settings: FeatureSettings
+) -> NDArray[np.float32]:
+    """Features of a whole recording, which comes in blocks.
+
+    Parameters
+    ----------
+    blocks : iterable of float32 arrays
+        Consecutive mono audio at ``settings.sample_rate``; never held as a whole.
+    settings : FeatureSettings
+
+    Returns
+    -------
+    float32, shape (1 + samples // hop, bands)
+        About -2 (nothing) to 2 (the loudest).
+    """
+    return normalise(mel_power(blocks, settings), settings)
+
+
+def mel_power(
+    blocks: Iterable[NDArray[np.float32]], settings: FeatureSettings
+) -> NDArray[np.float32]:
+    """Power in mel bands, of audio that comes in blocks of any length.
+
+    Parameters
+    ----------
+    blocks : iterable of float32 arrays
+        Consecutive mono audio at ``settings.sample_rate``; never held as a whole.
+    settings : FeatureSettings
+
+    Returns
+    -------
+    float32, shape (1 + samples // hop, bands)
+        As if zeros surrounded the audio.
+    """
+    window, hop = settings.window, settings.hop
+    half = window // 2
+    needed = window + (_CHUNK_FRAMES - 1) * hop
+    pending, samples, parts = np.zeros(half, np.float32), 0, []
+    for block in blocks:
+        samples += len(block)
+        pending = np.concatenate((pending, block))
+        while len(pending) >= needed:
+            parts.append(_mel_frames(pending[:needed], settings))
+            pending = pending[_CHUNK_FRAMES * hop :]
+    left = 1 + samples // hop - _CHUNK_FRAMES * len(parts)
+    if left > 0:
+        length = window + (left - 1) * hop
+        padded = np.pad(pending, (0, max(0, length - len(pending))))
+        parts.append(_mel_frames(padded[:length], settings))
+    return np.concatenate(parts)
+
+
+def _mel_frames(samples: NDArray[np.float32], settings: FeatureSettings) -> NDArray[np.float32]:
+    views = np.lib.stride_tricks.sliding_window_view(samples, settings.window)[:: settings.hop]
+    power = np.empty((len(views), settings.bands), np.float32)
+    taper, filters = _hann(settings.window), mel_filters(settings)
+    for first in range(0, len(views), _FFT_FRAMES):
+        frames = slice(first, first + _FFT_FRAMES)
+        spectrum = scipy.fft.rfft(views[frames] * taper, axis=1)
+        power[frames] = (spectrum.real**2 + spectrum.imag**2) @ filters
+    return power
+
+
+def normalise(power: NDArray[np.float32], settings: FeatureSettings) -> NDArray[np.float32]:
+    """Decibels relative to the recording's loud frames, scaled to about -2 to 2.
+
+    A recording without any loud frame, silence, comes out flat at the floor.
+    """
+    reference = float(np.percentile(power.max(axis=1), _REFERENCE_PERCENTILE))
+    if reference <= _SILENCE:
+        return np.full_like(power, (settings.floor_db + 30.0) / 20.0)
+    floor = 10.0 ** (settings.floor_db / 10.0)
+    decibels = 10.0 * np.log10(power / np.float32(reference) + np.float32(floor))
+    return np.asarray((decibels + 30.0) / 20.0, np.float32)
+
+
+@lru_cache(maxsize=8)
+def mel_filters(settings: FeatureSettings) -> NDArray[np.float32]:
+    """Triangles on Slaney's mel scale, each summing to 1; shape (window // 2 + 1, bands).
+
+    The scale is that of M. Slaney's Auditory Toolbox (1998), as in librosa with
+    ``htk=False``; the normalisation makes white noise equally loud in all bands.
+    """
+    bins = np.fft.rfftfreq(settings.window, 1.0 / settings.sample_rate)
+    mel = np.linspace(_to_mel(settings.low), _to_mel(settings.high), settings.bands + 2)
+    edges = _to_hertz(mel)
+    rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    return np.asarray(weights / weights.sum(axis=0), np.float32)
+
+
+_HERTZ_PER_MEL: Final = 200.0 / 3.0
+_LOG_START: Final = 1000.0
+_LOG_STEP: Final = np.log(6.4) / 27.0
+
+
+def _to_mel(hertz: float) -> float:
+    if hertz < _LOG_START:
+        return hertz / _HERTZ_PER_MEL
+    return _LOG_START / _HERTZ_PER_MEL + float(np.log(hertz / _LOG_START)) / float(_LOG_STEP)
+
+
+def _to_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    knee = _LOG_START / _HERTZ_PER_MEL
+    return np.where(mel < knee, mel * _HERTZ_PER_MEL, _LOG_START * np.exp(_LOG_STEP * (mel - knee)))
+
+
+@lru_cache(maxsize=4)
+def _hann(length: int) -> NDArray[np.float32]:
+    phase = 2.0 * np.pi * np.arange(length) / length
+    return np.asarray(0.5 - 0.5 * np.cos(phase), np.float32)

@@ -1,0 +1,253 @@
+"""MIDI: a transcription as a Standard MIDI File that lines up with its recording in a DAW.
+
+Format 1: a conductor track with the tempo map and the metres, and one drum
+track on channel 10 with General MIDI's notes. Silence before the first bar is a
+short lead-in whose tempo makes it last as long as the silence.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from drum2midi.files import replacing
+from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
+
+if TYPE_CHECKING:
+    import mido
+    from numpy.typing import NDArray
+
+Timing = Literal["grid", "performed"]
+
+TICKS: Final = 480
+"""Ticks of a quarter note."""
+
+_CHANNEL: Final = 9
+_NOTE_TICKS: Final = TICKS // 4
+_GRACE_TICKS: Final = TICKS // 16
+_SLOWEST, _FASTEST = 30.0, 300.0
+# A beat that ends this close to where the last tempo would put it needs no new one.
+_TEMPO_TOLERANCE: Final = 0.0002
+
+
+@dataclass(frozen=True)
+class TempoMap:
+    """Where ticks lie in time.
+
+    Attributes
+    ----------
+    tempi : tuple of (tick, microseconds a quarter)
+        In order, the first at tick 0.
+    metres : tuple of (tick, Metre)
+        In order, the first at tick 0.
+    start : int
+        Tick of the grid's first beat, after the lead-in.
+    """
+
+    tempi: tuple[tuple[int, int], ...]
+    metres: tuple[tuple[int, Metre], ...]
+    start: int
+
+
+def write_midi(transcription: Transcription, path: str | Path, *, timing: Timing = "grid") -> None:
+    """Write a ``.mid``.
+
+    Parameters
+    ----------
+    transcription : Transcription
+    path : path
+    timing : {"grid", "performed"}
+        Strokes on the grid, or where they were played, over the same tempo map.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    file = to_mido(transcription, timing=timing)
+    with replacing(Path(path)) as target:
+        file.save(target)
+
+
+def to_mido(transcription: Transcription, *, timing: Timing = "grid") -> mido.MidiFile:
+    """The transcription as a `mido.MidiFile`; see `write_midi`."""
+    import mido
+
+    tempo_map = map_tempo(transcription.grid)
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
+    conductor = [(0, mido.MetaMessage("track_name", name=_ascii(transcription.title)))]
+    conductor += [
+        (
+            tick,
+            mido.MetaMessage(
+                "time_signature", numerator=metre.numerator, denominator=metre.denominator
+            ),
+        )
+        for tick, metre in tempo_map.metres
+    ]
+    conductor += [(tick, mido.MetaMessage("set_tempo", tempo=us)) for tick, us in tempo_map.tempi]
+    drums = [(0, mido.MetaMessage("track_name", name="Drums"))]
+    for tick, length, note in _placed(transcription, tempo_map.start, timing):
+        key, velocity = note.drum.midi, note.velocity
+        drums.append((tick, mido.Message("note_on", channel=_CHANNEL, note=key, velocity=velocity)))
+        drums.append((tick + length, mido.Message("note_off", channel=_CHANNEL, note=key)))
+    last_bar = tempo_map.start + _ticks(transcription.grid.bar_quarters[-1])
+    for events in (conductor, drums):
+        file.tracks.append(_track(events, end=last_bar))
+    return file
+
+
+def map_tempo(grid: Grid) -> TempoMap:
+    """Tempi and metres that make every beat of a grid fall on its second."""
+    times = _from_zero(grid.beat_times)
+    quarter = float(np.median(np.diff(times) / np.diff(grid.beat_quarters)))
+    lead_in = _lead_in(float(times[0]), quarter)
+    metres: list[tuple[int, Metre]] = []
+    tick = 0
+    for metre in lead_in:
+        metres.append((tick, metre))
+        tick += _ticks(metre.length)
+    start = tick
+    for bar in grid.bars:
+        metres.append((tick, _written_metre(bar)))
+        tick += _ticks(bar.length)
+    beat_ticks = start + np.round(grid.beat_quarters * TICKS).astype(int)
+    ticks, seconds = beat_ticks.tolist(), times.tolist()
+    if lead_in:
+        ticks, seconds = [0, *ticks], [0.0, *seconds]
+    return TempoMap(_tempi(ticks, seconds), _changes(metres), start)
+
+
+def _from_zero(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Beat times that begin with the recording: a first bar may have begun before it."""
+    return np.maximum(times, 0.001 * np.arange(len(times), dtype=np.float64))
+
+
+def _lead_in(seconds: float, quarter: float) -> list[Metre]:
+    """Bars that fill the silence before the first one: the least even value, else 4/4s.
+
+    Below 3 ms, a 64th at the fastest tempo would already be too long.
+    """
+    for denominator in (4, 8, 16, 32, 64):
+        length = 4.0 / denominator
+        count = max(1, round(seconds / (quarter * length)))
+        tempo = 60.0 * count * length / seconds if seconds > 0 else np.inf
+        if _SLOWEST <= tempo <= _FASTEST:
+            if count <= 4:
+                return [Metre(count, denominator)]
+            rest = [Metre(count % 4, denominator)] if count % 4 else []
+            return rest + [Metre(4, denominator)] * (count // 4)
+    return []
+
+
+def _written_metre(bar: Bar) -> Metre:
+    """The metre of a bar as long as it is; a pickup's differs from the one that it leads into."""
+    return Metre(len(bar.beats), bar.metre.denominator)
+
+
+def _changes(metres: Sequence[tuple[int, Metre]]) -> tuple[tuple[int, Metre], ...]:
+    return tuple(
+        (tick, metre)
+        for i, (tick, metre) in enumerate(metres)
+        if i == 0 or metres[i - 1][1] != metre
+    )
+
+
+def _tempi(ticks: Sequence[int], seconds: Sequence[float]) -> tuple[tuple[int, int], ...]:
+    """Tempo events whose rounding never adds up: each aims at where its beat really ends."""
+    events: list[tuple[int, int]] = []
+    at = seconds[0] if ticks[0] == 0 else 0.0
+    for i in range(len(ticks) - 1):
+        quarters = (ticks[i + 1] - ticks[i]) / TICKS
+        if events:
+            end = at + events[-1][1] * 1e-6 * quarters
+            if abs(end - seconds[i + 1]) <= _TEMPO_TOLERANCE:
+                at = end
+                continue
+        tempo = max(1, round((seconds[i + 1] - at) / quarters * 1e6))
+        events.append((ticks[i], tempo))
+        at += tempo * 1e-6 * quarters
+    return tuple(events)
+
+
+def _placed(
+    transcription: Transcription, start: int, timing: Timing
+) -> list[tuple[int, int, Note]]:
+    """(tick, length, note) of every stroke; no drum overlaps itself."""
+    grid = transcription.grid
+    if timing == "performed":
+        quarters = grid.quarters([note.onset for note in transcription.notes])
+        ticks = [max(0, start + round(q * TICKS)) for q in quarters.tolist()]
+    else:
+        ticks = [
+            max(0, start + _grid_tick(note, grid, transcription.swing))
+            for note in transcription.notes
+        ]
+    by_drum: dict[int, list[tuple[int, Note]]] = {}
+    for tick, note in sorted(
+        zip(ticks, transcription.notes, strict=True),
+        key=lambda placed: (placed[0], placed[1].onset),
+    ):
+        by_drum.setdefault(note.drum.midi, []).append((tick, note))
+    placed = [stroke for strokes in by_drum.values() for stroke in _apart(strokes)]
+    return sorted(placed, key=lambda stroke: (stroke[0], stroke[2].drum.midi))
+
+
+def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note]]:
+    """Strokes of one drum, each ended before the next and none at the same tick."""
+    ticks: list[int] = []
+    for tick, _ in strokes:
+        ticks.append(max(tick, ticks[-1] + 2) if ticks else tick)
+    for i, (_, note) in enumerate(strokes):
+        room = ticks[i + 1] - ticks[i] - 1 if i + 1 < len(ticks) else _NOTE_TICKS
+        yield ticks[i], min(_NOTE_TICKS, room), note
+
+
+def _grid_tick(note: Note, grid: Grid, swing: float) -> int:
+    """Ticks from the first beat to a note's place, grace strokes just before it."""
+    tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(swung(note.position, swing))
+    if not note.grace:
+        return tick
+    # As long before the main stroke as it was played, but clearly before.
+    played = round(float(grid.quarters(note.onset)) * TICKS)
+    return min(played, tick - _GRACE_TICKS)
+
+
+def swung(position: Fraction, swing: float) -> float:
+    """Where a written position is played when off-beat eighths lie at `swing` of their quarter."""
+    whole = position.numerator // position.denominator
+    part = float(position - whole)
+    half = part * 2.0 * swing if part < 0.5 else swing + (part - 0.5) * 2.0 * (1.0 - swing)
+    return whole + half
+
+
+def _ticks(quarters: Fraction | float) -> int:
+    return round(float(quarters) * TICKS)
+
+
+def _track(events: Iterable[tuple[int, mido.Message]], *, end: int) -> mido.MidiTrack:
+    """Events in order, those that end a note before those that begin one at the same tick."""
+    import mido
+
+    track, now = mido.MidiTrack(), 0
+    ordered = sorted(events, key=lambda event: (event[0], _ORDER.get(event[1].type, 0)))
+    for tick, message in ordered:
+        track.append(message.copy(time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=max(0, end - now)))
+    return track
+
+
+_ORDER: Final = {"time_signature": 1, "set_tempo": 2, "note_off": 3, "note_on": 4}
+
+
+def _ascii(text: str) -> str:
+    """Text that every reader of MIDI files shows alike; accents are dropped."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return plain.strip() or "Drums"

@@ -1,0 +1,202 @@
+"""Model: activations and velocities of every drum over time, by onnxruntime.
+
+The model file holds the parameters of its features and of the peak picking
+beside the weights, so that nothing about a model is known anywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.errors import InputError
+from drum2midi.features import FeatureSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+METADATA_KEY: Final = "drum2midi"
+FORMAT: Final = 1
+
+_CHUNK: Final = 3000
+_OVERLAP: Final = 200
+
+
+@dataclass(frozen=True)
+class PickSettings:
+    """How onsets are picked from activations; stored in the model file.
+
+    Attributes
+    ----------
+    thresholds : tuple of float
+        Least activation of an onset, for each scoring class, 0 to 1.
+    second : float
+        Least activation of a second tom or cymbal struck together with a first.
+    reach : int
+        Frames on each side that a peak must top.
+    gap : float
+        Seconds between two strokes of one class.
+    chord : float
+        Strokes within this many seconds are one onset.
+    delay : float
+        Seconds that the model's peaks come late.
+    """
+
+    thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
+    second: float = 0.6
+    reach: int = 2
+    gap: float = 0.03
+    chord: float = 0.015
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the network hears.
+
+    Attributes
+    ----------
+    classes : float32, shape (frames, 5)
+        Activation of each scoring class, 0 to 1.
+    drums : float32, shape (frames, 12)
+        Activation of each drum.
+    velocities : float32, shape (frames, 12)
+        Velocity that a stroke would have, 0 to 1; meaningful at onsets only.
+    frame_rate : float
+        Frames a second; frame 0 is at 0 s.
+    """
+
+    classes: NDArray[np.float32]
+    drums: NDArray[np.float32]
+    velocities: NDArray[np.float32]
+    frame_rate: float
+
+
+def describe(features: FeatureSettings, picking: PickSettings, about: Mapping[str, Any]) -> str:
+    """The metadata of a model file, as JSON."""
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "drums": [drum.name for drum in DRUMS],
+            "classes": list(SCORING_CLASSES),
+            "features": asdict(features),
+            "picking": asdict(picking),
+            "about": dict(about),
+        }
+    )
+
+
+class Model:
+    """A trained network with the settings it was trained and tuned with.
+
+    Attributes
+    ----------
+    features : FeatureSettings
+    picking : PickSettings
+    about : mapping
+        What trained it.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        features: FeatureSettings,
+        picking: PickSettings,
+        about: Mapping[str, Any],
+    ) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self.features = features
+        self.picking = picking
+        self.about = about
+
+    def activations(
+        self,
+        features: NDArray[np.float32],
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> Activations:
+        """Run the network over features, in chunks that overlap.
+
+        Parameters
+        ----------
+        features : float32, shape (frames, bands)
+            Made with ``self.features``.
+        progress : callable, optional
+            Told the share that is done.
+        """
+        frames = len(features)
+        output = np.empty((frames, len(SCORING_CLASSES) + 2 * len(DRUMS)), np.float32)
+        for keep, read in _chunks(frames):
+            result = self._session.run(None, {self._input: features[None, read]})[0][0]
+            output[keep] = result[keep.start - read.start :][: keep.stop - keep.start]
+            if progress:
+                progress(keep.stop / frames)
+        groups, drums = len(SCORING_CLASSES), len(DRUMS)
+        return Activations(
+            classes=output[:, :groups],
+            drums=output[:, groups : groups + drums],
+            velocities=output[:, groups + drums :],
+            frame_rate=self.features.frame_rate,
+        )
+
+
+def _chunks(frames: int) -> Iterator[tuple[slice, slice]]:
+    """Frames to keep of each chunk, and frames to read for it."""
+    for start in range(0, frames, _CHUNK):
+        stop = min(start + _CHUNK, frames)
+        yield slice(start, stop), slice(max(0, start - _OVERLAP), min(frames, stop + _OVERLAP))
+
+
+@lru_cache(maxsize=2)
+def load_model(path: Path | None = None) -> Model:
+    """Load a model file; the one that ships with drum2midi if no path is given.
+
+    Raises
+    ------
+    InputError
+        If it is not a model of this program, or of another vocabulary.
+    """
+    import onnxruntime
+
+    if path is None:
+        path = shipped_model()
+    if not path.is_file():
+        raise InputError(f"{path}: no such model file")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf:
+        raise InputError(f"{path}: not an ONNX model") from None
+    stored = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if stored is None:
+        raise InputError(f"{path}: not a model of drum2midi")
+    facts = json.loads(stored)
+    if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
+        raise InputError(f"{path}: made for another version of drum2midi")
+    features = FeatureSettings(**facts["features"])
+    if session.get_inputs()[0].shape[-1] != features.bands:
+        raise InputError(f"{path}: its network does not take its features' {features.bands} bands")
+    return Model(session, features, _picking(facts["picking"]), facts["about"])
+
+
+def _picking(stored: Mapping[str, Any]) -> PickSettings:
+    thresholds: Sequence[float] = stored["thresholds"]
+    return PickSettings(**{**stored, "thresholds": tuple(thresholds)})
+
+
+def shipped_model() -> Path:
+    """The model inside the package, or beside it in a source checkout."""
+    inside = Path(str(resources.files("drum2midi"))) / "models" / "drums.onnx"
+    return inside if inside.is_file() else inside.parents[2] / "models" / "drums.onnx"

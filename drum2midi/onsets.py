@@ -1,0 +1,153 @@
+"""Onsets: peaks of the activations become hits.
+
+A stroke is decided by the activation of its class (kick, snare, toms, hi-hat,
+cymbals), which drum of the class it was by the drums' own activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.errors import InputError
+from drum2midi.model import Activations, PickSettings
+from drum2midi.transcription import Hit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MEMBERS: Final = tuple(
+    tuple(i for i, drum in enumerate(DRUMS) if drum.scoring == name) for name in SCORING_CLASSES
+)
+# Classes of which two drums can be struck at once: a snare and its rim cannot, two toms can.
+_SEVERAL: Final = frozenset({"TT", "CY"})
+_SENSITIVITY_RANGE: Final = 6.0
+"""Logits by which the thresholds move from sensitivity 0 to 1."""
+
+
+def pick_hits(
+    activations: Activations, settings: PickSettings, *, sensitivity: float = 0.5
+) -> tuple[Hit, ...]:
+    """Find the strokes.
+
+    Parameters
+    ----------
+    activations : Activations
+    settings : PickSettings
+    sensitivity : float
+        0 hears only what is certain, 1 hears ghosts; 0.5 is what the model was tuned for.
+
+    Returns
+    -------
+    tuple of Hit
+        By onset; strokes of one chord share their onset exactly.
+
+    Raises
+    ------
+    InputError
+        If `sensitivity` is not between 0 and 1.
+    """
+    if not 0.0 <= sensitivity <= 1.0:
+        raise InputError(f"sensitivity {sensitivity} is not between 0 and 1")
+    hits = []
+    for column, threshold in enumerate(settings.thresholds):
+        curve = activations.classes[:, column]
+        peaks = find_peaks(
+            curve,
+            threshold=_moved(threshold, sensitivity),
+            reach=settings.reach,
+            gap=settings.gap * activations.frame_rate,
+        )
+        for peak in peaks.tolist():
+            onset = (peak + _offset(curve, peak)) / activations.frame_rate - settings.delay
+            hits += _struck(activations, settings, column, peak, max(0.0, onset))
+    order = {drum: i for i, drum in enumerate(DRUMS)}
+    hits.sort(key=lambda hit: (hit.onset, order[hit.drum]))
+    return _chords(hits, settings.chord)
+
+
+def find_peaks(
+    curve: NDArray[np.float32], *, threshold: float, reach: int, gap: float
+) -> NDArray[np.intp]:
+    """Frames that top their neighbours.
+
+    Parameters
+    ----------
+    curve : float32, shape (frames,)
+    threshold : float
+        Least height.
+    reach : int
+        A peak is the highest of this many frames on each side; the first, if equal.
+    gap : float
+        Of two peaks fewer frames apart than this, the higher stays.
+    """
+    padded = np.pad(curve, reach, constant_values=-np.inf)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    before = around[:, :reach].max(axis=1) if reach else np.full(len(curve), -np.inf)
+    is_peak = (curve >= threshold) & (curve > before) & (curve >= around.max(axis=1))
+    kept: list[int] = []
+    for frame in np.flatnonzero(is_peak).tolist():
+        if kept and frame - kept[-1] < gap:
+            if curve[frame] > curve[kept[-1]]:
+                kept[-1] = frame
+        else:
+            kept.append(frame)
+    return np.array(kept, np.intp)
+
+
+def _moved(threshold: float, sensitivity: float) -> float:
+    logit = np.log(threshold / (1.0 - threshold)) + _SENSITIVITY_RANGE * (0.5 - sensitivity)
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+def _offset(curve: NDArray[np.float32], peak: int) -> float:
+    """Where the top of a bell through three frames lies, in frames from the middle one."""
+    if not 0 < peak < len(curve) - 1:
+        return 0.0
+    left, top, right = np.log(np.maximum(curve[peak - 1 : peak + 2], 1e-6)).tolist()
+    bend = left - 2.0 * top + right
+    return 0.5 * (left - right) / bend if bend < 0.0 else 0.0
+
+
+def _struck(
+    activations: Activations, settings: PickSettings, column: int, peak: int, onset: float
+) -> list[Hit]:
+    """The drums of a class that were struck at a peak: the likeliest, and clear others."""
+    near = slice(max(0, peak - 1), peak + 2)
+    members = _MEMBERS[column]
+    scores = activations.drums[near].max(axis=0)
+    best = max(members, key=lambda i: scores[i])
+    struck = [best]
+    if SCORING_CLASSES[column] in _SEVERAL:
+        struck += [i for i in members if i != best and scores[i] >= settings.second]
+    confidence = float(activations.classes[peak, column])
+    return [
+        Hit(onset, DRUMS[i], _velocity(activations, near, i), round(confidence, 3)) for i in struck
+    ]
+
+
+def _velocity(activations: Activations, near: slice, drum: int) -> int:
+    frame = int(np.argmax(activations.drums[near, drum]))
+    return int(np.clip(round(float(activations.velocities[near, drum][frame]) * 127.0), 1, 127))
+
+
+def _chords(hits: Sequence[Hit], within: float) -> tuple[Hit, ...]:
+    """Give strokes that sound as one the same onset, the mean weighted by confidence."""
+    out: list[Hit] = []
+    chord: list[Hit] = []
+    for hit in [*hits, None]:
+        fits = hit is not None and chord and hit.onset - chord[0].onset <= within
+        # One class twice within a chord would be two strokes, not a chord.
+        if hit is not None and (not chord or (fits and hit.drum not in {h.drum for h in chord})):
+            chord.append(hit)
+            continue
+        weights = [h.confidence for h in chord]
+        if chord:
+            onset = float(np.average([h.onset for h in chord], weights=weights))
+            out += [replace(h, onset=onset) for h in chord]
+        chord = [hit] if hit is not None else []
+    return tuple(out)

@@ -1,0 +1,101 @@
+"""Studio effects on mono float32 audio, each a pure function.
+
+They stand in for what happens to a kit between the drum and the listener:
+equalisers, compressors, tape, rooms. Nothing here aims at a particular device.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import scipy.signal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Audio = NDArray[np.float32]
+
+_BLOCK: Final = 128
+"""Samples a compressor's level is measured over, about 3 ms."""
+
+
+def equalise(audio: Audio, rng: np.random.Generator, *, depth_db: float, rate: int) -> Audio:
+    """Two random peaking filters (R. Bristow-Johnson's *Audio EQ Cookbook*)."""
+    sections = [
+        _peaking(
+            centre=float(np.exp(rng.uniform(np.log(60.0), np.log(12000.0)))),
+            gain_db=float(rng.normal(0.0, depth_db)),
+            quality=float(rng.uniform(0.4, 1.6)),
+            rate=rate,
+        )
+        for _ in range(2)
+    ]
+    return np.asarray(scipy.signal.sosfilt(np.array(sections, np.float32), audio), np.float32)
+
+
+def _peaking(*, centre: float, gain_db: float, quality: float, rate: int) -> list[float]:
+    amplitude = 10.0 ** (gain_db / 40.0)
+    omega = 2.0 * np.pi * centre / rate
+    alpha = np.sin(omega) / (2.0 * quality)
+    a0 = 1.0 + alpha / amplitude
+    b1 = -2.0 * np.cos(omega) / a0
+    return [
+        (1.0 + alpha * amplitude) / a0,
+        b1,
+        (1.0 - alpha * amplitude) / a0,
+        1.0,
+        b1,
+        (1.0 - alpha / amplitude) / a0,
+    ]
+
+
+def low_pass(audio: Audio, cutoff: float, *, rate: int) -> Audio:
+    """Fourth-order Butterworth."""
+    sections = scipy.signal.butter(4, cutoff, fs=rate, output="sos")
+    return np.asarray(scipy.signal.sosfilt(sections.astype(np.float32), audio), np.float32)
+
+
+def compress(
+    audio: Audio, *, threshold_db: float, ratio: float, attack: float, release: float, rate: int
+) -> Audio:
+    """Feed-forward compressor; the threshold is relative to the audio's peak.
+
+    `attack` and `release` are time constants in seconds.
+    """
+    peak = float(np.abs(audio).max(initial=0.0))
+    if peak == 0.0:
+        return audio
+    blocks = -(-len(audio) // _BLOCK)
+    padded = np.pad(np.abs(audio), (0, blocks * _BLOCK - len(audio)))
+    level = 20.0 * np.log10(padded.reshape(blocks, _BLOCK).max(axis=1) / peak + 1e-6)
+    wanted = np.minimum(0.0, (threshold_db - level) * (1.0 - 1.0 / ratio))
+    rise, fall = (float(np.exp(-_BLOCK / (rate * t))) for t in (attack, release))
+    gain, smoothed = 0.0, []
+    for target in wanted.tolist():
+        keep = rise if target < gain else fall
+        gain = keep * gain + (1.0 - keep) * target
+        smoothed.append(gain)
+    at = (np.arange(blocks) + 0.5) * _BLOCK
+    curve = np.interp(np.arange(len(audio)), at, 10.0 ** (np.array(smoothed) / 20.0))
+    return audio * curve.astype(np.float32)
+
+
+def saturate(audio: Audio, drive_db: float) -> Audio:
+    """Soft clipping; `drive_db` is how far the peak lies above the knee."""
+    peak = float(np.abs(audio).max(initial=0.0))
+    if peak == 0.0:
+        return audio
+    drive = 10.0 ** (drive_db / 20.0)
+    clipped = np.tanh(audio * np.float32(drive / peak)) * np.float32(peak / np.tanh(drive))
+    return np.asarray(clipped, np.float32)
+
+
+def add_room(audio: Audio, send: Audio, impulse: Audio, *, wet_db: float) -> Audio:
+    """The audio plus what a room returns of `send`, at a level relative to the audio's."""
+    wet = scipy.signal.oaconvolve(send, impulse)[: len(audio)].astype(np.float32)
+    dry_level, wet_level = (float(np.sqrt(np.mean(x**2))) for x in (audio, wet))
+    if wet_level == 0.0:
+        return audio
+    gain = np.float32(10.0 ** (wet_db / 20.0) * dry_level / wet_level)
+    return np.asarray(audio + wet * gain, np.float32)

@@ -1,0 +1,202 @@
+"""Examples: pieces mixed anew and cut into short crops with targets.
+
+Mixing happens on mel powers, which add up nearly as the sounds themselves do;
+it costs next to nothing, so no two epochs hear the same mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.features import FeatureSettings, normalise
+from drum2midi.training.network import ACTIVATIONS, OUTPUTS
+from drum2midi.training.pieces import Piece, load_piece
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+CROP: Final = 400
+"""Frames of a crop."""
+
+_TARGET_WIDTH: Final = 0.8
+"""Standard deviation, in frames, of the bump that stands for an onset."""
+
+_POSITIVE_WEIGHT: Final = 3.0
+_INAUDIBLE_DB: Final = -17.0
+_GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What a mix is drawn from.
+
+    Attributes
+    ----------
+    alone : float
+        Share of mixes without accompaniment.
+    borrowed : float
+        Share of the others whose accompaniment comes from another piece, out of time.
+    """
+
+    alone: float = 0.4
+    borrowed: float = 0.35
+
+
+def batches(
+    folder: Path,
+    settings: FeatureSettings,
+    *,
+    batch: int,
+    seed: int,
+    mix: Mix | None = None,
+    pool: int = 256,
+) -> Iterator[tuple[Array, Array]]:
+    """Endless batches of features and truths, from pieces in random order.
+
+    Parameters
+    ----------
+    folder : Path
+        Rendered pieces; listed again and again, so more may be written meanwhile.
+    settings : FeatureSettings
+    batch : int
+        Crops in a batch.
+    seed : int
+    mix : Mix, optional
+    pool : int
+        Crops to shuffle among.
+
+    Yields
+    ------
+    (batch, CROP, bands) float32, (batch, CROP, 2 * OUTPUTS) float32
+        See `drum2midi.training.network.loss` for the truth's columns.
+    """
+    rng = np.random.default_rng(seed)
+    mix = mix or Mix()
+    crops: list[tuple[Array, Array]] = []
+    band: NDArray[np.float16] | None = None
+    while True:
+        paths = sorted(folder.glob("*.npz")) if len(crops) < pool else []
+        while len(crops) < pool:
+            piece = load_piece(paths[int(rng.integers(len(paths)))])
+            if len(piece.band):
+                last_band, band = band, piece.band
+                lent = last_band if rng.random() < mix.borrowed else band
+            else:
+                lent = band
+            features, truth = compose(
+                piece, None if rng.random() < mix.alone else lent, settings, rng
+            )
+            first = int(rng.integers(CROP // 2))
+            for start in range(first, len(features) - CROP + 1, CROP):
+                crops.append((features[start : start + CROP], truth[start : start + CROP]))
+        chosen = rng.choice(len(crops), size=batch, replace=False)
+        yield (
+            np.stack([crops[i][0] for i in chosen]),
+            np.stack([crops[i][1] for i in chosen]),
+        )
+        for i in sorted(chosen.tolist(), reverse=True):
+            crops[i] = crops[-1]
+            crops.pop()
+
+
+def compose(
+    piece: Piece,
+    band: NDArray[np.float16] | None,
+    settings: FeatureSettings,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Mix a piece with an accompaniment; features and truth of the whole piece."""
+    kit = _power(piece.drums) * _equaliser(settings.bands, rng, 3.0)
+    mixed = kit
+    if band is not None:
+        other = _power(band)[: len(kit)]
+        other = other * _equaliser(settings.bands, rng, 3.0)
+        balance = 10.0 ** (float(rng.uniform(-10.0, 12.0)) / 10.0)
+        scale = balance * float(kit.mean()) / max(float(other.mean()), 1e-12)
+        other = np.roll(other, int(rng.integers(-1, 2)), axis=0) * np.float32(scale)
+        mixed = _pump(kit + other, rng)
+    mixed = _dirty(mixed, rng)
+    truth = _truth(piece, kit, mixed, settings)
+    return normalise(mixed, settings), truth
+
+
+def _power(decibels: NDArray[np.float16]) -> Array:
+    return np.asarray(np.exp(decibels.astype(np.float32) * np.float32(np.log(10.0) / 10.0)))
+
+
+def _equaliser(bands: int, rng: np.random.Generator, depth_db: float) -> Array:
+    """A smooth random curve over the bands, as power gains."""
+    at = np.linspace(0.0, 1.0, bands)
+    curve = sum(
+        rng.normal(0.0, depth_db / (k + 1) ** 0.5) * np.cos(np.pi * k * at + rng.uniform(0, np.pi))
+        for k in range(5)
+    )
+    return np.asarray(10.0 ** (np.asarray(curve) / 10.0), np.float32)
+
+
+def _pump(power: Array, rng: np.random.Generator) -> Array:
+    """A mastering compressor: what is loud as a whole is turned down as a whole."""
+    if rng.random() < 0.5:
+        return power
+    level = 10.0 * np.log10(power.mean(axis=1) + 1e-12)
+    over = np.maximum(0.0, level - np.percentile(level, rng.uniform(30.0, 95.0)))
+    gain = -over * rng.uniform(0.2, 0.8)
+    decay = float(rng.uniform(0.5, 0.95))
+    for i in range(1, len(gain)):
+        gain[i] = min(gain[i], gain[i - 1] * decay)
+    return np.asarray(power * (10.0 ** (gain / 10.0))[:, None], np.float32)
+
+
+def _dirty(power: Array, rng: np.random.Generator) -> Array:
+    """Noise, a slow fader, and sometimes a codec's or a radio's low-pass."""
+    frames, bands = power.shape
+    loud = float(np.percentile(power.max(axis=1), 90.0))
+    noise_db = rng.uniform(-75.0, -35.0)
+    noise = loud * 10.0 ** (noise_db / 10.0) * _equaliser(bands, rng, 6.0)
+    out = power + noise * rng.exponential(1.0, (frames, bands)).astype(np.float32)
+    if rng.random() < 0.3:
+        knots = rng.normal(0.0, 3.0, 6)
+        fader = np.interp(np.linspace(0, 5, frames), np.arange(6), knots)
+        out = out * (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
+    if rng.random() < 0.25:
+        out[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
+    return out
+
+
+def _truth(piece: Piece, kit: Array, mixed: Array, settings: FeatureSettings) -> Array:
+    """Targets and weights of every frame.
+
+    An onset is a bump as wide as a frame or two. Frames of a stroke that
+    everything else drowns have no weight: nobody could hear it.
+    """
+    frames = len(mixed)
+    truth = np.zeros((frames, 2 * OUTPUTS), np.float32)
+    target, weight = truth[:, :OUTPUTS], truth[:, OUTPUTS:]
+    weight[:, :ACTIVATIONS] = 1.0
+    heard = np.minimum(frames - 1, np.round(piece.frames + 2.0).astype(int))
+    ratio = piece.share.astype(np.float32) * kit[heard] / (mixed[heard] + 1e-12)
+    audible = 10.0 * np.log10(ratio.max(axis=1) + 1e-6) > _INAUDIBLE_DB
+    strokes = zip(piece.frames, piece.drum, piece.velocity, audible, strict=True)
+    for frame, drum, velocity, clear in strokes:
+        near = np.arange(max(0, int(frame) - 2), min(frames, int(frame) + 4))
+        bump = np.exp(-0.5 * ((near - frame) / _TARGET_WIDTH) ** 2)
+        columns = (_GROUP_OF[drum], len(SCORING_CLASSES) + drum)
+        for column in columns:
+            if clear:
+                target[near, column] = np.maximum(target[near, column], bump)
+                weight[near, column] = 1.0 + (_POSITIVE_WEIGHT - 1.0) * target[near, column]
+            else:
+                weight[near, column] = np.where(target[near, column] > 0, weight[near, column], 0.0)
+        if clear:
+            loudness = near[np.abs(near - frame) <= 1.5]
+            target[loudness, ACTIVATIONS + drum] = velocity / 127.0
+            weight[loudness, ACTIVATIONS + drum] = 3.0
+    return truth

@@ -1,0 +1,84 @@
+"""Training: fits the network to rendered pieces, with checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from drum2midi.features import FeatureSettings
+from drum2midi.training.examples import batches
+from drum2midi.training.network import NetworkSettings, build_network, loss
+
+_STEPS_AN_EPOCH: Final = 200
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How long and how fast to train.
+
+    Attributes
+    ----------
+    steps : int
+        Batches in all.
+    batch : int
+        Crops in a batch.
+    rate : float
+        Adam's highest learning rate; it rises for 3 % of the steps and falls as a cosine.
+    seed : int
+    """
+
+    steps: int = 6000
+    batch: int = 16
+    rate: float = 2e-3
+    seed: int = 0
+
+
+def fit(
+    pieces: Path,
+    run: Path,
+    features: FeatureSettings,
+    network: NetworkSettings,
+    settings: FitSettings,
+) -> Any:
+    """Train on the pieces in a folder, or go on where a run stopped.
+
+    Parameters
+    ----------
+    pieces : Path
+        Folder of rendered pieces; may still be growing.
+    run : Path
+        Folder for checkpoints, ``log.csv`` and the finished ``model.keras``.
+
+    Returns
+    -------
+    keras.Model
+        With averaged weights.
+    """
+    import keras
+
+    keras.utils.set_random_seed(settings.seed)
+    model = build_network(features.bands, network)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        settings.rate / 20.0,
+        settings.steps - settings.steps // 33,
+        alpha=0.01,
+        warmup_target=settings.rate,
+        warmup_steps=settings.steps // 33,
+    )
+    optimizer = keras.optimizers.Adam(schedule, clipnorm=1.0, use_ema=True, ema_momentum=0.998)
+    model.compile(optimizer=optimizer, loss=loss)
+    run.mkdir(parents=True, exist_ok=True)
+    model.fit(
+        batches(pieces, features, batch=settings.batch, seed=settings.seed),
+        steps_per_epoch=_STEPS_AN_EPOCH,
+        epochs=max(1, settings.steps // _STEPS_AN_EPOCH),
+        callbacks=[
+            keras.callbacks.BackupAndRestore(run / "backup"),
+            keras.callbacks.ModelCheckpoint(run / "latest.keras"),
+            keras.callbacks.CSVLogger(run / "log.csv", append=True),
+        ],
+        verbose=2,
+    )
+    model.save(run / "model.keras")
+    return model

@@ -1,0 +1,175 @@
+"""One-shots: single recorded hits, and kits drawn from them.
+
+An instrument is one drum of one kit with its velocity layers; a kit is one
+instrument for every drum of the vocabulary, most of them from one source and
+some from others, so that no two pieces sound alike.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import soundfile
+
+from drum2midi import drums
+from drum2midi.drums import DRUMS, Drum
+from drum2midi.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# What each drum may sound like, by the index's `piece`, with how often.
+_PIECES: Final[Mapping[Drum, Mapping[str, float]]] = {
+    drums.KICK: {"kick": 1.0},
+    drums.SNARE: {"snare": 1.0},
+    drums.CROSS_STICK: {"side_stick": 1.0},
+    drums.CLOSED_HAT: {"hihat_closed": 1.0},
+    drums.OPEN_HAT: {"hihat_open": 1.0},
+    drums.PEDAL_HAT: {"hihat_pedal": 1.0},
+    drums.HIGH_TOM: {"tom_high": 1.0},
+    drums.MID_TOM: {"tom_mid": 1.0},
+    drums.FLOOR_TOM: {"tom_low": 1.0},
+    drums.CRASH: {"crash": 1.0, "china": 0.25, "splash": 0.2},
+    drums.RIDE: {"ride": 1.0},
+    drums.RIDE_BELL: {"ride_bell": 1.0},
+}
+# A snare without wires or with things on it is no longer what a listener calls a snare.
+_LEFT_OUT_ARTICULATIONS: Final = {"off", "prepared", "stacked"}
+_RARE_ARTICULATIONS: Final = {"brush": 0.3, "orchestral": 0.4, "muted": 0.5}
+_HATS: Final = (drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT)
+_TOMS: Final = (drums.HIGH_TOM, drums.MID_TOM, drums.FLOOR_TOM)
+
+
+@dataclass(frozen=True)
+class OneShot:
+    """One recorded hit: float16 mono samples, peak 1, and its level below the loudest, in dB."""
+
+    samples: NDArray[np.float16]
+    level_db: float
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One drum of one kit: its one-shots, and how often to draw it against its like."""
+
+    kit: str
+    name: str
+    layers: tuple[OneShot, ...]
+    weight: float
+
+    def draw(self, level_db: float, rng: np.random.Generator) -> OneShot:
+        """A one-shot played about this loud; neighbours serve as round robins."""
+        distance = np.array([abs(layer.level_db - level_db) for layer in self.layers])
+        return self.layers[int(np.argmin(distance + rng.exponential(2.0, len(distance))))]
+
+
+Library = Mapping[Drum, Sequence[Instrument]]
+Kit = Mapping[Drum, Instrument]
+
+
+def load_library(
+    folder: Path,
+    *,
+    only: Collection[str] = (),
+    without: Collection[str] = (),
+    sample_rate: int = 44100,
+) -> Library:
+    """Read the one-shots that a folder's ``index.csv`` lists.
+
+    Parameters
+    ----------
+    folder : Path
+        Has ``index.csv`` with columns file, piece, articulation, kit, instrument, level_db.
+    only, without : collection of str
+        Kits to use, if any are named, and kits to leave out.
+    sample_rate : int
+        What the files must have, in hertz.
+
+    Raises
+    ------
+    InputError
+        If the index is missing, or a file has another sample rate, or a drum has no one-shot.
+    """
+    index = folder / "index.csv"
+    if not index.is_file():
+        raise InputError(f"{index}: no such file; a folder of one-shots needs its index")
+    with index.open(newline="") as lines:
+        rows = [
+            row
+            for row in csv.DictReader(lines)
+            if row["kit"] not in without
+            and (not only or row["kit"] in only)
+            and row["articulation"] not in _LEFT_OUT_ARTICULATIONS
+        ]
+    library = {drum: _instruments(folder, rows, _PIECES[drum], sample_rate) for drum in DRUMS}
+    if not library[drums.PEDAL_HAT]:
+        library[drums.PEDAL_HAT] = library[drums.CLOSED_HAT]
+    if only:
+        return library
+    for drum, instruments in library.items():
+        if not instruments:
+            raise InputError(f"{index}: no one-shot of the {drum}")
+    return library
+
+
+def _instruments(
+    folder: Path,
+    rows: Sequence[Mapping[str, str]],
+    pieces: Mapping[str, float],
+    sample_rate: int,
+) -> tuple[Instrument, ...]:
+    grouped: dict[tuple[str, str, str, str], list[OneShot]] = {}
+    for row in rows:
+        if row["piece"] in pieces:
+            key = (row["kit"], row["instrument"], row["piece"], row["articulation"])
+            samples, rate = soundfile.read(folder / row["file"], dtype="float32")
+            if rate != sample_rate:
+                raise InputError(f"{folder / row['file']}: {rate} Hz, needs {sample_rate} Hz")
+            shot = OneShot(samples.astype(np.float16), float(row["level_db"]))
+            grouped.setdefault(key, []).append(shot)
+    return tuple(
+        Instrument(
+            kit,
+            name,
+            tuple(shots),
+            pieces[piece] * _RARE_ARTICULATIONS.get(articulation, 1.0) * min(len(shots), 4) ** 0.5,
+        )
+        for (kit, name, piece, articulation), shots in grouped.items()
+    )
+
+
+def draw_kit(library: Library, rng: np.random.Generator, *, loyalty: float = 0.65) -> Kit:
+    """One instrument for every drum.
+
+    A base kit is drawn first and serves each group of drums (kick, snare, hats,
+    toms, cymbals) with probability `loyalty`; otherwise another kit does.
+    Hats stay together, and toms do, as they do on a real kit.
+    """
+    base = _draw_source(library, drums.SNARE, rng)
+    kit: dict[Drum, Instrument] = {}
+    for group in ((drums.KICK,), (drums.SNARE,), (drums.CROSS_STICK,), _HATS, _TOMS,
+                  (drums.CRASH,), (drums.RIDE, drums.RIDE_BELL)):  # fmt: skip
+        source = base if rng.random() < loyalty else _draw_source(library, group[0], rng)
+        for drum in group:
+            own = [one for one in library[drum] if one.kit == source]
+            kit[drum] = _draw(own or library[drum], rng)
+    return kit
+
+
+def _draw_source(library: Library, drum: Drum, rng: np.random.Generator) -> str:
+    """A kit, each as likely as the square root of what it offers of that drum."""
+    totals: dict[str, float] = {}
+    for instrument in library[drum]:
+        totals[instrument.kit] = totals.get(instrument.kit, 0.0) + instrument.weight
+    weights = np.sqrt(list(totals.values()))
+    return str(rng.choice(list(totals), p=weights / weights.sum()))
+
+
+def _draw(instruments: Sequence[Instrument], rng: np.random.Generator) -> Instrument:
+    weights = np.array([instrument.weight for instrument in instruments])
+    return instruments[int(rng.choice(len(instruments), p=weights / weights.sum()))]

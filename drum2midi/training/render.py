@@ -1,0 +1,267 @@
+"""Rendering: a groove played on a kit of one-shots, as mono audio with exact strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import soxr
+
+from drum2midi import drums
+from drum2midi.drums import DRUMS, Drum
+from drum2midi.training import effects
+from drum2midi.training.grooves import Groove, Stroke
+from drum2midi.training.oneshots import Instrument, Kit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ATTACK: Final = 0.001
+"""Seconds of a one-shot before its attack."""
+
+_HATS: Final = frozenset({drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT})
+_CYMBALS: Final = frozenset({drums.CRASH, drums.RIDE, drums.RIDE_BELL})
+_BUSES: Final = ("KD", "SD", "TT", "HH", "CY")
+# Decibels against the snare: mean and spread over productions.
+_BALANCE: Final[Mapping[Drum, tuple[float, float]]] = {
+    drums.KICK: (0.0, 3.0),
+    drums.SNARE: (0.0, 2.0),
+    drums.CROSS_STICK: (-5.0, 3.5),
+    drums.CLOSED_HAT: (-12.0, 5.0),
+    drums.OPEN_HAT: (-10.0, 5.0),
+    drums.PEDAL_HAT: (-15.0, 5.0),
+    drums.HIGH_TOM: (-2.0, 3.0),
+    drums.MID_TOM: (-2.0, 3.0),
+    drums.FLOOR_TOM: (-1.0, 3.0),
+    drums.CRASH: (-7.0, 4.5),
+    drums.RIDE: (-11.0, 5.0),
+    drums.RIDE_BELL: (-9.0, 5.0),
+}
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A groove as it was rendered.
+
+    Attributes
+    ----------
+    audio : float32, shape (n,)
+    strokes : tuple of Stroke
+        Their onsets are the attacks in `audio`, exact to a sample.
+    alone, together : float32, shape (strokes, window)
+        The first samples after each attack, before any effect: of that stroke alone,
+        and of the whole kit.
+    """
+
+    audio: NDArray[np.float32]
+    strokes: tuple[Stroke, ...]
+    alone: NDArray[np.float32]
+    together: NDArray[np.float32]
+
+
+def vary(groove: Groove, rng: np.random.Generator) -> Groove:
+    """A groove at another tempo, with some drums played on others.
+
+    Human timing and velocities stay; what changes is what a different drummer
+    might do with the same pattern: ride for hi-hat, cross-stick for snare,
+    crashes on strong beats, open hats.
+    """
+    speed = float(np.exp(rng.normal(0.0, 0.12)))
+    moved = [replace(s, onset=s.onset / speed) for s in groove.strokes]
+    strokes = tuple(_decorate(_substitute(moved, rng), rng))
+    return replace(groove, bpm=groove.bpm * speed, strokes=strokes)
+
+
+def _substitute(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
+    swaps: dict[Drum, Drum] = {}
+    for probability, source, target in (
+        (0.10, drums.CLOSED_HAT, drums.RIDE),
+        (0.05, drums.CLOSED_HAT, drums.OPEN_HAT),
+        (0.04, drums.CLOSED_HAT, drums.CRASH),
+        (0.10, drums.SNARE, drums.CROSS_STICK),
+        (0.15, drums.RIDE, drums.CLOSED_HAT),
+        (0.08, drums.RIDE, drums.CRASH),
+        (0.08, drums.RIDE, drums.RIDE_BELL),
+        (0.04, drums.CLOSED_HAT, drums.FLOOR_TOM),
+    ):
+        if source not in swaps and rng.random() < probability:
+            swaps[source] = target
+    out = [
+        # A cross-stick has no ghost strokes: those stay on the head.
+        replace(s, drum=swaps[s.drum])
+        if s.drum in swaps and not (swaps[s.drum] is drums.CROSS_STICK and s.velocity < 40)
+        else s
+        for s in strokes
+    ]
+    if rng.random() < 0.2:  # open hats where a closed one was accented
+        share = rng.uniform(0.1, 0.5)
+        out = [
+            replace(s, drum=drums.OPEN_HAT)
+            if s.drum is drums.CLOSED_HAT and s.velocity > 70 and rng.random() < share
+            else s
+            for s in out
+        ]
+    return out
+
+
+def _decorate(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
+    """Crashes with some kicks, in a third of the pieces."""
+    out = list(strokes)
+    if rng.random() < 0.35:
+        often = rng.uniform(0.02, 0.15)
+        for stroke in strokes:
+            if stroke.drum is drums.KICK and stroke.velocity > 50 and rng.random() < often:
+                shift = float(rng.normal(0.0, 0.005))
+                velocity = int(rng.integers(60, 128))
+                out.append(Stroke(max(0.0, stroke.onset + shift), drums.CRASH, velocity))
+    return sorted(out, key=lambda stroke: stroke.onset)
+
+
+def render(
+    strokes: Sequence[Stroke],
+    kit: Kit,
+    impulses: Sequence[NDArray[np.float32]],
+    rng: np.random.Generator,
+    *,
+    seconds: float,
+    rate: int,
+    window: int,
+) -> Performance:
+    """Play strokes on a kit and mix them as some studio might.
+
+    Parameters
+    ----------
+    strokes : sequence of Stroke
+        Onsets in seconds.
+    kit : Kit
+    impulses : sequence of float32 arrays
+        Room impulse responses.
+    rng : Generator
+        Decides the kit's tuning, the balance, the room and the processing.
+    seconds : float
+        Length of the audio.
+    rate : int
+        Hertz.
+    window : int
+        Samples of each stroke alone to return.
+    """
+    length = int(seconds * rate)
+    buses = {name: np.zeros(length, np.float32) for name in _BUSES}
+    alone = np.zeros((len(strokes), window), np.float32)
+    players = {drum: _Player(kit[drum], drum, rng, rate=rate) for drum in {s.drum for s in strokes}}
+    exact = []
+    for index, stroke in enumerate(strokes):
+        start = int(stroke.onset * rate)
+        exact.append(replace(stroke, onset=start / rate + ATTACK))
+        sound = players[stroke.drum].play(stroke.velocity, rng)
+        sound = sound[: max(0, length - start)]
+        alone[index, : min(window, len(sound))] = sound[:window]
+        choke = _choked_after(strokes, index)
+        if choke is not None:
+            sound = _fade(sound, choke, float(rng.uniform(0.01, 0.06)), rate)
+        buses[stroke.drum.scoring][start : start + len(sound)] += sound
+    dry = np.pad(np.asarray(sum(buses.values()), np.float32), (0, window))
+    starts = [int(stroke.onset * rate) for stroke in strokes]
+    together = np.array([dry[start : start + window] for start in starts], np.float32)
+    audio = _mix(buses, impulses, rng, rate=rate)
+    return Performance(audio, tuple(exact), alone, together.reshape(alone.shape))
+
+
+class _Player:
+    """An instrument tuned, damped and levelled for one piece."""
+
+    def __init__(
+        self, instrument: Instrument, drum: Drum, rng: np.random.Generator, *, rate: int
+    ) -> None:
+        mean, spread = _BALANCE[drum]
+        self._instrument = instrument
+        self._gain_db = float(rng.normal(mean, spread))
+        # Loudness grows with a power of velocity that differs between drums and players.
+        self._curve = float(rng.uniform(0.8, 2.0))
+        self._pitch = float(2.0 ** (rng.normal(0.0, 1.6) / 12.0))
+        self._decay = float(rng.uniform(0.05, 0.6)) if rng.random() < 0.25 else 0.0
+        self._rate = rate
+        self._tuned: dict[int, NDArray[np.float32]] = {}
+
+    def play(self, velocity: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        level_db = 20.0 * self._curve * np.log10(velocity / 127.0)
+        shot = self._instrument.draw(level_db, rng)
+        if id(shot) not in self._tuned:
+            self._tuned[id(shot)] = self._tune(shot.samples.astype(np.float32))
+        gain = 10.0 ** ((self._gain_db + level_db + rng.normal(0.0, 0.5)) / 20.0)
+        return self._tuned[id(shot)] * np.float32(gain)
+
+    def _tune(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        tuned = soxr.resample(samples, self._rate * self._pitch, self._rate, quality="LQ")
+        if self._decay:
+            tuned = tuned * np.exp(-np.arange(len(tuned)) / (self._decay * self._rate))
+        return np.asarray(tuned, np.float32)
+
+
+def _choked_after(strokes: Sequence[Stroke], index: int) -> float | None:
+    """Seconds after which the next stroke on the hats stops this one; None if it rings on."""
+    if strokes[index].drum not in _HATS:
+        return None
+    for later in strokes[index + 1 :]:
+        if later.drum in _HATS:
+            return later.onset - strokes[index].onset
+        if later.onset - strokes[index].onset > 3.0:
+            break
+    return None
+
+
+def _fade(sound: NDArray[np.float32], after: float, fall: float, rate: int) -> NDArray[np.float32]:
+    start = int(after * rate)
+    if start >= len(sound):
+        return sound
+    tail = np.exp(-np.arange(len(sound) - start) / (fall * rate)).astype(np.float32)
+    return np.concatenate((sound[:start], sound[start:] * tail))
+
+
+def _mix(
+    buses: Mapping[str, NDArray[np.float32]],
+    impulses: Sequence[NDArray[np.float32]],
+    rng: np.random.Generator,
+    *,
+    rate: int,
+) -> NDArray[np.float32]:
+    """Equalise and compress the buses, add a room, then treat the sum as one."""
+    treated, send = [], np.zeros_like(next(iter(buses.values())))
+    for name, bus in buses.items():
+        if not bus.any():
+            continue
+        sound = effects.equalise(bus, rng, depth_db=4.0, rate=rate)
+        if name in ("KD", "SD", "TT") and rng.random() < 0.4:
+            sound = _random_compressor(sound, rng, rate=rate)
+        if name in ("KD", "SD", "TT") and rng.random() < 0.3:
+            sound = effects.saturate(sound, float(rng.uniform(0.0, 12.0)))
+        treated.append(sound)
+        # Kick and room seldom go together.
+        send += sound * np.float32(rng.uniform(0.0, 0.5 if name == "KD" else 1.0))
+    audio = np.asarray(sum(treated), np.float32) if treated else send
+    if rng.random() < 0.8:
+        impulse = impulses[int(rng.integers(len(impulses)))]
+        audio = effects.add_room(audio, send, impulse, wet_db=float(rng.uniform(-26.0, -3.0)))
+    if rng.random() < 0.6:
+        audio = _random_compressor(audio, rng, rate=rate)
+    if rng.random() < 0.4:
+        audio = effects.saturate(audio, float(rng.uniform(-3.0, 10.0)))
+    return effects.equalise(audio, rng, depth_db=3.0, rate=rate)
+
+
+def _random_compressor(
+    audio: NDArray[np.float32], rng: np.random.Generator, *, rate: int
+) -> NDArray[np.float32]:
+    return effects.compress(
+        audio,
+        threshold_db=float(rng.uniform(-30.0, -6.0)),
+        ratio=float(rng.uniform(1.5, 8.0)),
+        attack=float(np.exp(rng.uniform(np.log(0.001), np.log(0.05)))),
+        release=float(np.exp(rng.uniform(np.log(0.04), np.log(0.5)))),
+        rate=rate,
+    )
+
+
+assert set(_BALANCE) == set(DRUMS)
