@@ -134,6 +134,41 @@ def _transcribe(
         typer.echo(summary(result))
 
 
+@app.command("train")
+def _train(
+    oneshots: Annotated[Path, typer.Option(help="Folder of one-shots with index.csv.")],
+    grooves: Annotated[Path, typer.Option(help="Folder of grooves with info.csv.")],
+    impulses: Annotated[Path, typer.Option(help="Folder of room impulse responses.")],
+    run: Annotated[
+        Path, typer.Option(help="Folder for pieces and checkpoints; goes on if it is there.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .onnx to write.")],
+    soundfont: Annotated[
+        list[Path] | None, typer.Option(help="General MIDI .sf2 to accompany with; repeatable.")
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="A kit to leave out; repeatable.")
+    ] = None,
+    dev_set: Annotated[
+        Path | None, typer.Option(help="Real recordings that choose the thresholds.")
+    ] = None,
+    pieces: Annotated[int, typer.Option(help="Pieces of 24 s to render.", min=1)] = 6000,
+    steps: Annotated[int, typer.Option(help="Batches to train for.", min=1)] = 6000,
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same material.")] = 0,
+) -> None:
+    """Train the model again, from one-shots and grooves (needs drum2midi[train])."""
+    from drum2midi.training.fit import FitSettings
+    from drum2midi.training.pieces import Sources
+    from drum2midi.training.run import RunSettings, train
+
+    sources = Sources(oneshots, grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ()))
+    settings = RunSettings(pieces=pieces, workers=workers, fit=FitSettings(steps=steps, seed=seed))
+    scores = train(sources, run, output, settings=settings, dev_set=dev_set)
+    for folder, score in scores.items():
+        typer.echo(f"{folder}: micro F {score:.3f}")
+
+
 def summary(result: Transcription) -> str:
     """One line: strokes by drum, tempo, metre, bars."""
     from drum2midi.transcription import count_by_drum

@@ -140,13 +140,18 @@ class Model:
             output[keep] = result[keep.start - read.start :][: keep.stop - keep.start]
             if progress:
                 progress(keep.stop / frames)
-        groups, drums = len(SCORING_CLASSES), len(DRUMS)
-        return Activations(
-            classes=output[:, :groups],
-            drums=output[:, groups : groups + drums],
-            velocities=output[:, groups + drums :],
-            frame_rate=self.features.frame_rate,
-        )
+        return split_outputs(output, self.features.frame_rate)
+
+
+def split_outputs(output: NDArray[np.float32], frame_rate: float) -> Activations:
+    """Name the columns of a network's output, shape (frames, 5 + 12 + 12)."""
+    classes, drums = len(SCORING_CLASSES), len(DRUMS)
+    return Activations(
+        classes=output[:, :classes],
+        drums=output[:, classes : classes + drums],
+        velocities=output[:, classes + drums :],
+        frame_rate=frame_rate,
+    )
 
 
 def _chunks(frames: int) -> Iterator[tuple[slice, slice]]:

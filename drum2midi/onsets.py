@@ -85,6 +85,8 @@ def find_peaks(
     gap : float
         Of two peaks fewer frames apart than this, the higher stays.
     """
+    if not len(curve):
+        return np.zeros(0, np.intp)
     padded = np.pad(curve, reach, constant_values=-np.inf)
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     before = around[:, :reach].max(axis=1) if reach else np.full(len(curve), -np.inf)

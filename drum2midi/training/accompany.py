@@ -167,7 +167,7 @@ class Band:
     ) -> list[_Event]:
         at = np.interp(onsets, np.arange(len(beats)), beats)
         at = np.maximum(0.0, at + rng.normal(0.0, jitter, len(at)))
-        gaps = np.append(np.diff(at), 1.0)
+        gaps = np.append(np.diff(at), 1.0)[: len(at)]
         loud = int(rng.integers(60, 115))
         return [
             _Event(t, t + max(0.03, gap * legato), key, int(np.clip(rng.normal(loud, 10), 20, 127)))

@@ -168,7 +168,7 @@ def _dirty(power: Array, rng: np.random.Generator) -> Array:
         out = out * (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
     if rng.random() < 0.25:
         out[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
-    return out
+    return np.asarray(out, np.float32)
 
 
 def _truth(piece: Piece, kit: Array, mixed: Array, settings: FeatureSettings) -> Array:

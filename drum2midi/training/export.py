@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import replacing
 from drum2midi.model import METADATA_KEY, PickSettings, describe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TOLERANCE: Final = 1e-4
 """Largest difference allowed between what Keras and onnxruntime compute."""
@@ -47,13 +50,15 @@ def export(
     """
     import onnx
 
+    probe = np.random.default_rng(0).normal(size=(1, 700, features.bands)).astype(np.float32)
+    expected = np.asarray(model(probe))
     with replacing(path) as target:
         model.export(target, format="onnx", verbose=False)
         network = onnx.load(target)
         entry = network.metadata_props.add()
         entry.key, entry.value = METADATA_KEY, describe(features, picking, about)
         onnx.save(network, target)
-        difference = _difference(model, target, features.bands)
+        difference = float(np.abs(_run(target, probe) - expected).max())
         if difference > TOLERANCE:
             raise InputError(
                 f"{path}: not exported; ONNX and Keras differ by {difference:.1e} "
@@ -61,10 +66,9 @@ def export(
             )
 
 
-def _difference(model: Any, path: Path, bands: int) -> float:
+def _run(path: Path, features: NDArray[np.float32]) -> NDArray[np.float32]:
     import onnxruntime
 
-    noise = np.random.default_rng(0).normal(size=(1, 700, bands)).astype(np.float32)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    exported = session.run(None, {session.get_inputs()[0].name: noise})[0]
-    return float(np.abs(exported - np.asarray(model(noise))).max())
+    result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: features})[0]
+    return result

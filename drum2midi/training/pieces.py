@@ -8,10 +8,12 @@ from its number and a seed alone: the same number gives the same bytes.
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -214,7 +216,7 @@ def piece_path(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.npz"
 
 
-def render_pieces(
+def start_renderers(
     folder: Path,
     sources: Sources,
     settings: FeatureSettings,
@@ -222,8 +224,11 @@ def render_pieces(
     count: int,
     seed: int = 0,
     workers: int = 1,
-) -> None:
-    """Render pieces 0 to `count` into a folder, those already there excepted."""
+) -> list[SpawnProcess]:
+    """Processes that render pieces 0 to `count` into a folder, those already there excepted.
+
+    They are daemons: they end with the process that started them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     context = get_context("spawn")
     crew = [
@@ -236,18 +241,18 @@ def render_pieces(
     ]
     for process in crew:
         process.start()
-    for process in crew:
-        process.join()
-        if process.exitcode:
-            raise InputError(f"{folder}: a renderer stopped with status {process.exitcode}")
+    return crew
 
 
 def _work(
     folder: Path, sources: Sources, settings: FeatureSettings, numbers: Sequence[int], seed: int
 ) -> None:
     os.nice(10)
-    renderer = Renderer(sources, settings, seed=seed)
-    for number in numbers:
-        path = piece_path(folder, number)
-        if not path.exists():
-            save_piece(renderer.piece(number), path)
+    try:
+        renderer = Renderer(sources, settings, seed=seed)
+        for number in numbers:
+            path = piece_path(folder, number)
+            if not path.exists():
+                save_piece(renderer.piece(number), path)
+    except InputError as error:
+        sys.exit(f"drum2midi: {error}")

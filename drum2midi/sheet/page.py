@@ -1,0 +1,218 @@
+"""What stands on the page, before any notation library: measures, chords, marks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from itertools import accumulate
+from typing import Final
+
+from drum2midi.drums import FEET, HANDS, KICK, SNARE, Drum
+from drum2midi.sheet.rhythm import (
+    QUARTER,
+    Span,
+    Value,
+    beats,
+    groupings,
+    notatable,
+    write_voice,
+)
+from drum2midi.sheet.tempo import TempoMark, tempo_marks
+from drum2midi.sheet.touch import accents, ghosts
+from drum2midi.transcription import Bar, Metre, Note, Transcription
+
+_EIGHTH: Final = QUARTER // 2
+_SWINGS: Final = 0.54  # from here on the off-beats are late enough to be heard as swing
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One notehead."""
+
+    drum: Drum
+    velocity: int
+    ghost: bool = False
+    accent: bool = False
+
+
+@dataclass(slots=True)
+class Chord:
+    """Strokes of one voice at one place, and the grace strokes that lead to them."""
+
+    strokes: list[Stroke] = field(default_factory=list)
+    graces: list[Stroke] = field(default_factory=list)
+
+    def add(self, stroke: Stroke) -> None:
+        """Add a stroke; one of the same drum that is there already becomes its grace stroke."""
+        self.graces += [other for other in self.strokes if other.drum == stroke.drum]
+        self.strokes = [other for other in self.strokes if other.drum != stroke.drum] + [stroke]
+
+    def shares(self, other: Chord) -> bool:
+        """Whether a drum is struck in both."""
+        return any(a.drum == b.drum for a in self.strokes for b in other.strokes)
+
+
+Events = list[tuple[Value, Chord | None]]
+"""Written values in order; a rest has no chord."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One bar of the page.
+
+    Attributes
+    ----------
+    is_first : bool
+    number : int
+        As printed; 0 for a pickup.
+    length : int
+        Ticks.
+    metre : Metre or None
+        If it is to be printed here.
+    tempo : TempoMark or None
+    words : str
+        Above the staff; empty for none.
+    voices : dict of int to list of (Value, Chord or None)
+        Voices that have something to show. A bar without any is silent.
+    """
+
+    is_first: bool
+    number: int
+    length: int
+    metre: Metre | None
+    tempo: TempoMark | None
+    words: str
+    voices: dict[int, Events]
+
+    @property
+    def is_pickup(self) -> bool:
+        """Whether it is an incomplete first bar."""
+        return self.number == 0
+
+
+def lay_out(transcription: Transcription) -> list[Measure]:
+    """Write a transcription's bars."""
+    bars = transcription.grid.bars
+    chords = _chords(transcription)
+    groups = _groupings(transcription)
+    tempi = tempo_marks(transcription.grid)
+    has_pickup = len(bars) > 1 and len(bars[0].beats) < bars[0].metre.numerator
+    words = "Swing" if transcription.swing > _SWINGS else ""
+    measures = []
+    metre_before: Metre | None = None
+    for index, bar in enumerate(bars):
+        is_pickup = has_pickup and index == 0
+        metre = bar.metre if is_pickup else _metre_as_it_is(bar)
+        length = int(bar.length * QUARTER)
+        measures.append(
+            Measure(
+                is_first=index == 0,
+                number=index + (not has_pickup),
+                length=length,
+                metre=metre if metre != metre_before else None,
+                tempo=tempi.get(index),
+                words=words if index == 0 else "",
+                voices=_voices(chords.get(index, {}), beats(groups[metre], length), is_pickup),
+            )
+        )
+        metre_before = metre
+    return measures
+
+
+def _metre_as_it_is(bar: Bar) -> Metre:
+    """A bar's metre by its beats: a 2/4 bar amid 4/4 is written as one."""
+    return Metre(len(bar.beats), bar.metre.denominator)
+
+
+Slots = dict[int, dict[int, Chord]]
+"""Chords by voice and tick."""
+
+
+def _chords(transcription: Transcription) -> dict[int, Slots]:
+    """Strokes by bar, voice and tick."""
+    soft = ghosts(transcription.notes)
+    hard = accents(transcription.notes, soft)
+    lengths = [int(bar.length * QUARTER) for bar in transcription.grid.bars]
+    bars: dict[int, Slots] = {}
+    for grace in (False, True):  # main strokes first: a grace stroke needs one to lean on
+        for note in sorted(transcription.notes, key=_place):
+            if note.grace != grace:
+                continue
+            slots = bars.setdefault(note.bar, {}).setdefault(note.drum.voice, {})
+            tick = min(round(note.position * QUARTER), lengths[note.bar] - 1)
+            chord = slots.get(tick)
+            stroke = Stroke(note.drum, note.velocity, note in soft, note in hard)
+            if chord is None:
+                slots[tick] = Chord([stroke])
+            elif grace:
+                chord.graces.append(stroke)
+            else:
+                chord.add(stroke)
+    return bars
+
+
+def _place(note: Note) -> tuple[int, Fraction, float]:
+    return note.bar, note.position, note.onset
+
+
+def _groupings(transcription: Transcription) -> dict[Metre, tuple[int, ...]]:
+    """How each metre is counted: where the kick and the snare mark its beats."""
+    bars = transcription.grid.bars
+    metres = {bar.metre for bar in bars} | {_metre_as_it_is(bar) for bar in bars}
+    weights: dict[Metre, Counter[int]] = {metre: Counter() for metre in metres}
+    for note in transcription.notes:
+        if note.drum in (KICK, SNARE) and not note.grace:
+            metre = _metre_as_it_is(bars[note.bar])
+            weights[metre][round(note.position * QUARTER)] += note.velocity
+    return {
+        metre: max(groupings(metre), key=partial(_weight_on_beats, weights=weights[metre]))
+        for metre in metres
+    }
+
+
+def _weight_on_beats(grouping: tuple[int, ...], weights: Counter[int]) -> int:
+    return sum(weights[tick] for tick in accumulate(grouping[:-1]))
+
+
+def _voices(slots: Slots, spans: Sequence[Span], is_pickup: bool) -> dict[int, Events]:
+    """Write the voices of a bar that have strokes."""
+    halves = not is_pickup and len(spans) == 4 and len({length for _, length in spans}) == 1
+    voices: dict[int, Events] = {}
+    for voice in (HANDS, FEET):
+        if voice in slots:
+            chords = _notatable_chords(slots[voice], spans)
+            values = write_voice(spans, sorted(chords), halves=halves)
+            voices[voice] = [(v, None if v.is_rest else chords[v.start]) for v in values]
+    if HANDS not in voices and is_pickup:  # a whole bar's rest would be too long
+        voices[HANDS] = [(value, None) for value in write_voice(spans, [], halves=False)]
+    return voices
+
+
+def _notatable_chords(chords: dict[int, Chord], spans: Sequence[Span]) -> dict[int, Chord]:
+    """Move the few chords that no reader could place, by at most a 64th note or so."""
+    placed: dict[int, Chord] = {}
+    for start, length in spans:
+        for begin in range(start, start + length, _EIGHTH):
+            part = range(begin, min(begin + _EIGHTH, start + length))
+            inside = {tick: chord for tick, chord in chords.items() if tick in part}
+            placed |= inside if notatable(inside) else _moved(inside, part)
+    return placed
+
+
+def _moved(chords: dict[int, Chord], part: range) -> dict[int, Chord]:
+    """Chords of an eighth's time on one grid: the triplet's if any is ternary."""
+    step = 2 if any(tick % 6 in (2, 4) for tick in chords) else 3
+    placed = {tick: chord for tick, chord in chords.items() if tick % step == 0}
+    for tick, chord in chords.items():
+        if tick % step == 0:
+            continue
+        near = sorted((abs(place - tick), place) for place in part[::step])
+        free = [place for _, place in near if not placed.get(place, Chord()).shares(chord)]
+        target = placed.setdefault(free[0] if free else near[0][1], Chord())
+        target.graces += chord.graces
+        for stroke in chord.strokes:
+            target.add(stroke)
+    return placed

@@ -1,0 +1,126 @@
+"""A training run: from folders of material to a model file, in one call.
+
+Everything lies in the run's folder (rendered pieces, checkpoints, log), so that
+a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from drum2midi.errors import InputError
+from drum2midi.features import FeatureSettings
+from drum2midi.model import Activations, PickSettings, split_outputs
+from drum2midi.training.export import export
+from drum2midi.training.fit import FitSettings, fit
+from drum2midi.training.network import NetworkSettings
+from drum2midi.training.pieces import Sources, start_renderers
+from drum2midi.training.tune import tune
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_ENOUGH_TO_START: Final = 64
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All that decides a run, beside its material.
+
+    Attributes
+    ----------
+    pieces : int
+        Pieces of `drum2midi.training.pieces.SECONDS` each to render.
+    workers : int
+        Processes that render while the network trains.
+    """
+
+    pieces: int = 6000
+    workers: int = 1
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+
+
+def train(
+    sources: Sources,
+    run: Path,
+    output: Path,
+    *,
+    settings: RunSettings | None = None,
+    dev_set: Path | None = None,
+) -> dict[str, float]:
+    """Render, train, tune and export.
+
+    Parameters
+    ----------
+    sources : Sources
+        The material.
+    run : Path
+        Folder of this run; made if it is not there, continued if it is.
+    output : Path
+        The ``.onnx`` to write.
+    settings : RunSettings, optional
+    dev_set : Path, optional
+        Real recordings that choose the thresholds; 0.5 each without.
+
+    Returns
+    -------
+    dict
+        Micro F of each folder of the dev set.
+
+    Raises
+    ------
+    InputError
+        If material is missing or a renderer fails.
+    """
+    settings = settings or RunSettings()
+    pieces = run / "pieces"
+    crew = start_renderers(
+        pieces,
+        sources,
+        settings.features,
+        count=settings.pieces,
+        seed=settings.fit.seed,
+        workers=settings.workers,
+    )
+    try:
+        _await(pieces, crew, min(_ENOUGH_TO_START, settings.pieces))
+        model = fit(pieces, run, settings.features, settings.network, settings.fit)
+    finally:
+        for renderer in crew:
+            renderer.terminate()
+            renderer.join()
+    picking, scores = PickSettings(), dict[str, float]()
+    if dev_set is not None:
+        picking, scores = tune(_listener(model, settings.features), dev_set, settings.features)
+    about = {
+        "network": asdict(settings.network),
+        "fit": asdict(settings.fit),
+        "parameters": int(model.count_params()),
+        "held_out_kits": list(sources.without_kits),
+        "dev_set_micro_f": scores,
+    }
+    export(model, output, settings.features, picking, about)
+    return scores
+
+
+def _await(pieces: Path, crew: Sequence[SpawnProcess], count: int) -> None:
+    while len(list(pieces.glob("*.npz"))) < count:
+        if any(renderer.exitcode for renderer in crew):
+            raise InputError(f"{pieces}: rendering failed; see the messages above")
+        time.sleep(1.0)
+
+
+def _listener(model: Any, features: FeatureSettings) -> Any:
+    def listen(frames: NDArray[np.float32]) -> Activations:
+        # Keras predicts whole songs in one graph; a loop over frames would be far slower.
+        return split_outputs(model.predict(frames[None], verbose=0)[0], features.frame_rate)
+
+    return listen

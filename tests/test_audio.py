@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from drum2midi.audio import read_audio
+from drum2midi.errors import InputError
+
+SECONDS = 2.0
+
+
+def tone(rate: int) -> np.ndarray:
+    return (0.4 * np.sin(2 * np.pi * 440 * np.arange(int(SECONDS * rate)) / rate)).astype("f4")
+
+
+def write(path: Path, samples: np.ndarray, rate: int, **options: str) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000, 192000])
+def test_any_sample_rate_comes_out_at_the_one_wanted(tmp_path: Path, rate: int) -> None:
+    audio = read_audio(write(tmp_path / "a.wav", tone(rate), rate), sample_rate=44100)
+    assert audio.sample_rate == 44100
+    assert audio.samples.dtype == np.float32
+    assert audio.duration == pytest.approx(SECONDS, abs=1e-3)
+    expected = tone(44100)[4410:-4410]
+    np.testing.assert_allclose(audio.samples[4410 : 4410 + len(expected)], expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])
+def test_formats(tmp_path: Path, suffix: str) -> None:
+    audio = read_audio(write(tmp_path / f"a.{suffix}", tone(44100), 44100), sample_rate=44100)
+    assert audio.duration == pytest.approx(SECONDS, abs=0.06)
+    assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.4 / 2**0.5, rel=0.03)
+
+
+def test_opus(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.opus", tone(48000), 48000, format="OGG", subtype="OPUS")
+    assert read_audio(path, sample_rate=44100).duration == pytest.approx(SECONDS, abs=0.06)
+
+
+def test_m4a(tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="needs drum2midi[m4a]")
+    path = tmp_path / "a.m4a"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(tone(44100)[None], format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    audio = read_audio(path, sample_rate=44100)
+    assert audio.duration == pytest.approx(SECONDS, abs=0.06)
+    assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.4 / 2**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
+    samples = np.zeros((1000, channels), np.float32)
+    samples[:, 0] = 0.6
+    audio = read_audio(write(tmp_path / "a.wav", samples, 44100), sample_rate=44100)
+    np.testing.assert_allclose(audio.samples, 0.6 / channels, atol=1e-4)
+
+
+def test_a_passage(tmp_path: Path) -> None:
+    ramp = np.linspace(-1, 1, 44100 * 25, dtype=np.float32)
+    path = write(tmp_path / "a.wav", ramp, 44100, subtype="FLOAT")
+    audio = read_audio(path, sample_rate=44100, start=9.5, end=21.0)
+    np.testing.assert_array_equal(audio.samples, ramp[int(9.5 * 44100) : 21 * 44100])
+
+
+def test_samples_that_are_no_numbers_are_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = np.full(1000, 0.25, np.float32)
+    samples[10:20] = [np.nan, np.inf] * 5
+    path = write(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")
+    with caplog.at_level(logging.WARNING):
+        audio = read_audio(path, sample_rate=44100)
+    assert "not numbers" in caplog.text
+    assert audio.samples[10:20].tolist() == [0.0] * 10
+    assert audio.samples[30] == 0.25
+
+
+def test_a_truncated_wav_gives_what_is_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(44100), 44100)
+    path.write_bytes(path.read_bytes()[:60_000])
+    assert read_audio(path, sample_rate=44100).duration == pytest.approx(0.68, abs=0.01)
+
+
+def test_a_truncated_flac_gives_what_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    noise = np.random.default_rng(0).normal(size=44100 * 30) * 0.1
+    path = write(tmp_path / "a.flac", noise, 44100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    audio = read_audio(path, sample_rate=44100)
+    assert 9.0 <= audio.duration <= 15.5
+
+
+def errors(path: Path, **options: float) -> str:
+    with pytest.raises(InputError) as caught:
+        read_audio(path, sample_rate=44100, **options)
+    return str(caught.value)
+
+
+def test_errors_name_the_file_and_the_reason(tmp_path: Path) -> None:
+    missing = tmp_path / "none.wav"
+    assert errors(missing) == f"{missing}: no such file"
+    assert errors(tmp_path) == f"{tmp_path}: is a folder, not a recording"
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    assert errors(empty) == f"{empty}: is empty"
+    text = tmp_path / "text.wav"
+    text.write_text("not audio at all, just words " * 20)
+    assert errors(text).startswith(f"{text}: not audio that can be read (")
+    none = write(tmp_path / "zero.wav", np.zeros(0, np.float32), 44100)
+    assert errors(none) == f"{none}: has no samples in it"
+    short = write(tmp_path / "short.wav", tone(44100), 44100)
+    assert errors(short, start=5.0) == f"{short}: is only 2.0 s long, cannot start at 5.0 s"
+    assert "the end comes first" in errors(short, start=1.0, end=0.5)
+    film = tmp_path / "film.m4a"
+    film.write_text("words " * 100)
+    assert errors(film).startswith(f"{film}: ")

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, SNARE
+from drum2midi.errors import InputError
+from drum2midi.midi import map_tempo, swung, to_mido, write_midi
+from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
+
+
+def notes_of(file: mido.MidiFile) -> list[tuple[int, int, int]]:
+    """(tick, key, velocity) of the drum track."""
+    tick, out = 0, []
+    for message in file.tracks[1]:
+        tick += message.time
+        if message.type == "note_on":
+            out.append((tick, message.note, message.velocity))
+    return out
+
+
+def seconds_of(file: mido.MidiFile) -> list[float]:
+    now, out = 0.0, []
+    for message in file:
+        now += message.time
+        if message.type == "note_on":
+            out.append(now)
+    return out
+
+
+def grid_of(beats: list[float], metre: Metre = Metre(4, 4), end: float | None = None) -> Grid:
+    size = metre.numerator
+    bars = tuple(Bar(metre, tuple(beats[i : i + size])) for i in range(0, len(beats), size))
+    return Grid(bars, end if end is not None else beats[-1] + (beats[-1] - beats[-2]))
+
+
+def test_exact_ticks(two_bars: Transcription) -> None:
+    file = to_mido(two_bars)
+    assert (file.type, file.ticks_per_beat, len(file.tracks)) == (1, 480, 2)
+    # The second of silence is a lead-in of two quarters at the song's own tempo.
+    kicks = [tick for tick, key, _ in notes_of(file) if key == KICK.midi]
+    snares = [tick for tick, key, _ in notes_of(file) if key == SNARE.midi]
+    hats = [tick for tick, key, _ in notes_of(file) if key == CLOSED_HAT.midi]
+    assert kicks == [960 + i * 960 for i in range(4)]
+    assert snares == [1440 + i * 960 for i in range(4)]
+    assert hats == [960 + i * 240 for i in range(16)]
+    assert seconds_of(file)[0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_conductor(two_bars: Transcription) -> None:
+    events = [(m.type, m.time) for m in to_mido(two_bars).tracks[0]]
+    assert events == [
+        ("track_name", 0), ("time_signature", 0), ("set_tempo", 0),
+        ("time_signature", 960), ("end_of_track", 8 * 480),
+    ]  # fmt: skip
+    tempo = next(m for m in to_mido(two_bars).tracks[0] if m.type == "set_tempo")
+    assert tempo.tempo == 500_000
+
+
+def test_performed_keeps_every_stroke_where_it_was_played(two_bars: Transcription) -> None:
+    file = to_mido(two_bars, timing="performed")
+    played = sorted(note.onset for note in two_bars.notes)
+    assert seconds_of(file) == pytest.approx(played, abs=60 / 120 / 480)
+
+
+def test_tempo_map_follows_the_beats() -> None:
+    beats = np.cumsum([0.5, 0.4, 0.45, 0.5, 0.55, 0.6, 0.52, 0.48]).tolist()
+    grid = grid_of(beats)
+    notes = tuple(Note(i // 4, Fraction(i % 4), SNARE, 90, beats[i]) for i in range(8))
+    file = to_mido(Transcription((), grid, notes, 5.0))
+    assert seconds_of(file) == pytest.approx(beats, abs=3e-4)
+
+
+def test_rounding_never_adds_up() -> None:
+    beats = (0.3 + np.arange(4000) * 60 / 137.7).tolist()
+    notes = tuple(Note(i // 4, Fraction(i % 4), KICK, 90, t) for i, t in enumerate(beats))
+    file = to_mido(Transcription((), grid_of(beats), notes, beats[-1] + 1))
+    assert np.abs(np.array(seconds_of(file)) - beats).max() < 5e-4
+    # A new tempo where the rounded one would have drifted by a fifth of a millisecond, not more.
+    assert sum(m.type == "set_tempo" for m in file.tracks[0]) < 60
+
+
+@pytest.mark.parametrize("start", [0.0, 0.001, 0.02, 0.1, 0.3, 1.0, 7.3, 61.0])
+def test_lead_in_lasts_as_long_as_the_silence(start: float) -> None:
+    beats = (start + np.arange(8) * 0.5).tolist()
+    notes = (Note(0, Fraction(0), KICK, 90, start), Note(1, Fraction(0), KICK, 80, start + 2))
+    file = to_mido(Transcription((), grid_of(beats), notes, start + 5))
+    assert seconds_of(file)[0] == pytest.approx(start, abs=0.0035)
+    tempi = [60e6 / m.tempo for m in file.tracks[0] if m.type == "set_tempo"]
+    assert all(29.9 <= tempo <= 300.1 for tempo in tempi)
+
+
+def test_a_first_bar_that_began_before_the_recording_is_clipped() -> None:
+    beats = (-0.2 + np.arange(8) * 0.5).tolist()
+    notes = (Note(0, Fraction(1), KICK, 90, 0.3),)
+    file = to_mido(Transcription((), grid_of(beats), notes, 4))
+    assert seconds_of(file) == pytest.approx([0.3], abs=1e-3)
+
+
+def test_pickup_and_metre_change() -> None:
+    bars = (
+        Bar(Metre(3, 4), (0.0,)),
+        Bar(Metre(3, 4), (0.5, 1.0, 1.5)),
+        Bar(Metre(6, 8), (2.0, 2.25, 2.5, 2.75, 3.0, 3.25)),
+    )
+    tempo_map = map_tempo(Grid(bars, 3.5))
+    assert tempo_map.metres == ((0, Metre(1, 4)), (480, Metre(3, 4)), (1920, Metre(6, 8)))
+    assert tempo_map.start == 0
+    assert tempo_map.tempi == ((0, 500_000),)
+
+
+def test_swing() -> None:
+    assert [swung(Fraction(i, 4), 2 / 3) for i in range(5)] == pytest.approx(
+        [0, 1 / 3, 2 / 3, 5 / 6, 1]
+    )
+    assert swung(Fraction(7, 2), 0.5) == 3.5
+
+
+def test_grace_strokes_come_before_their_main_stroke(two_bars: Transcription) -> None:
+    graced = replace(two_bars, notes=(
+        Note(0, Fraction(0), SNARE, 40, 0.97, grace=True),
+        Note(0, Fraction(0), SNARE, 100, 1.0),
+        Note(0, Fraction(1), SNARE, 30, 1.499, grace=True),
+        Note(0, Fraction(1), SNARE, 100, 1.5),
+    ))  # fmt: skip
+    ticks = [tick for tick, *_ in notes_of(to_mido(graced))]
+    assert ticks == [960 - 30, 960, 1440 - 30, 1440]
+
+
+def test_a_drum_never_overlaps_itself() -> None:
+    notes = tuple(Note(0, Fraction(i, 12), SNARE, 90, i / 24) for i in range(12))
+    pretty = write_and_read(Transcription((), grid_of([0, 0.5, 1, 1.5]), notes, 2))
+    played = sorted(pretty.instruments[0].notes, key=lambda note: note.start)
+    assert len(played) == 12
+    for one, other in itertools.pairwise(played):
+        assert one.start < one.end <= other.start
+
+
+def write_and_read(transcription: Transcription) -> pretty_midi.PrettyMIDI:
+    from io import BytesIO
+
+    data = BytesIO()
+    to_mido(transcription).save(file=data)
+    data.seek(0)
+    return pretty_midi.PrettyMIDI(data)
+
+
+@st.composite
+def transcriptions(draw: st.DrawFn) -> Transcription:
+    metre = draw(st.sampled_from([Metre(4, 4), Metre(3, 4), Metre(7, 8), Metre(6, 8)]))
+    count = draw(st.integers(1, 4)) * metre.numerator
+    gaps = draw(st.lists(st.floats(0.2, 1.2), min_size=count + 1, max_size=count + 1))
+    times = (draw(st.floats(0, 3)) + np.cumsum(gaps) * float(metre.beat)).tolist()
+    grid = grid_of(times[:-1], metre, times[-1])
+    places = draw(
+        st.sets(
+            st.tuples(
+                st.integers(0, len(grid.bars) - 1),
+                st.integers(0, int(metre.length * 24) - 1),
+                st.sampled_from(DRUMS),
+            ),
+            min_size=1,
+            max_size=40,
+        )
+    )
+    notes = [
+        Note(bar, Fraction(step, 24), drum, draw(st.integers(1, 127)),
+             float(grid.seconds(float(grid.bar_quarters[bar] + Fraction(step, 24)))))
+        for bar, step, drum in sorted(places, key=lambda p: (p[0], p[1], p[2].midi))
+    ]  # fmt: skip
+    return Transcription((), grid, tuple(notes), times[-1])
+
+
+@settings(max_examples=150, deadline=None)
+@given(transcriptions())
+def test_readers_find_every_stroke_at_its_second(transcription: Transcription) -> None:
+    expected = sorted((note.onset, note.drum.midi) for note in transcription.notes)
+    pretty = write_and_read(transcription)
+    found = sorted((note.start, note.pitch) for note in pretty.instruments[0].notes)
+    assert len(found) == len(expected)
+    for (t, key), (u, other) in zip(sorted(found, key=lambda x: (x[1], x[0])),
+                                    sorted(expected, key=lambda x: (x[1], x[0])), strict=True):  # fmt: skip
+        assert key == other
+        assert abs(t - u) < 0.004
+
+
+def test_title_is_plain_ascii(two_bars: Transcription) -> None:
+    file = to_mido(replace(two_bars, title="Café 東京"))
+    assert file.tracks[0][0].name == "Cafe"
+    assert to_mido(replace(two_bars, title="東京")).tracks[0][0].name == "Drums"
+
+
+def test_nothing_half_written(two_bars: Transcription, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no folder"):
+        write_midi(two_bars, tmp_path / "none" / "a.mid")
+    write_midi(two_bars, tmp_path / "a.mid")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mid"]

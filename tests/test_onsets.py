@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from drum2midi.drums import (
+    CRASH,
+    CROSS_STICK,
+    DRUMS,
+    FLOOR_TOM,
+    HIGH_TOM,
+    KICK,
+    RIDE,
+    SCORING_CLASSES,
+    SNARE,
+    Drum,
+)  # fmt: skip
+from drum2midi.errors import InputError
+from drum2midi.model import Activations, PickSettings
+from drum2midi.onsets import find_peaks, pick_hits
+
+RATE = 100.0
+
+
+def bells(*strokes: tuple[float, Drum, float, float], frames: int = 400) -> Activations:
+    """Activations with a bell at each (seconds, drum, height, velocity)."""
+    classes = np.zeros((frames, 5), np.float32)
+    drums, velocities = (np.zeros((frames, len(DRUMS)), np.float32) for _ in range(2))
+    for seconds, drum, height, velocity in strokes:
+        bell = height * np.exp(-0.5 * ((np.arange(frames) - seconds * RATE) / 0.8) ** 2)
+        column, group = DRUMS.index(drum), SCORING_CLASSES.index(drum.scoring)
+        drums[:, column] = np.maximum(drums[:, column], bell)
+        classes[:, group] = np.maximum(classes[:, group], bell)
+        velocities[bell > 0.1 * height, column] = velocity / 127
+    return Activations(classes, drums, velocities, RATE)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0034, 1.9951])
+def test_onsets_lie_between_frames(seconds: float) -> None:
+    (hit,) = pick_hits(bells((seconds, SNARE, 0.9, 88)), PickSettings())
+    assert hit.onset == pytest.approx(seconds, abs=1e-4)
+    assert (hit.drum, hit.velocity) == (SNARE, 88)
+    assert hit.confidence == pytest.approx(0.9, abs=0.2)
+
+
+def test_strokes_that_sound_as_one_share_their_onset() -> None:
+    hits = pick_hits(
+        bells((1.0, KICK, 0.9, 100), (1.008, CRASH, 0.9, 100), (1.2, SNARE, 0.9, 90)),
+        PickSettings(),
+    )
+    assert [hit.drum for hit in hits] == [KICK, CRASH, SNARE]
+    assert hits[0].onset == hits[1].onset == pytest.approx(1.004, abs=1e-3)
+
+
+def test_a_flam_across_drums_stays_two_onsets() -> None:
+    hits = pick_hits(bells((1.0, KICK, 0.9, 100), (1.025, SNARE, 0.9, 100)), PickSettings())
+    assert len({hit.onset for hit in hits}) == 2
+
+
+def test_one_snare_or_its_rim_but_two_toms_or_cymbals_at_once() -> None:
+    both = bells((1.0, SNARE, 0.9, 90), (1.0, CROSS_STICK, 0.8, 60))
+    assert [hit.drum for hit in pick_hits(both, PickSettings())] == [SNARE]
+    toms = bells((1.0, HIGH_TOM, 0.8, 90), (1.0, FLOOR_TOM, 0.9, 90))
+    assert [hit.drum for hit in pick_hits(toms, PickSettings())] == [HIGH_TOM, FLOOR_TOM]
+    cymbals = bells((1.0, CRASH, 0.9, 90), (1.0, RIDE, 0.4, 90))
+    assert [hit.drum for hit in pick_hits(cymbals, PickSettings())] == [CRASH]
+
+
+def test_sensitivity_moves_the_threshold() -> None:
+    faint = bells((1.0, SNARE, 0.3, 30))
+    assert not pick_hits(faint, PickSettings())
+    assert len(pick_hits(faint, PickSettings(), sensitivity=0.9)) == 1
+    assert not pick_hits(bells((1.0, SNARE, 0.6, 30)), PickSettings(), sensitivity=0.1)
+    with pytest.raises(InputError, match=r"sensitivity 1\.5 is not between 0 and 1"):
+        pick_hits(faint, PickSettings(), sensitivity=1.5)
+
+
+def test_delay_is_taken_off_and_never_before_the_start() -> None:
+    settings = PickSettings(delay=0.02)
+    hits = pick_hits(bells((0.01, KICK, 0.9, 90), (1.0, KICK, 0.9, 90)), settings)
+    assert [hit.onset for hit in hits] == pytest.approx([0.0, 0.98], abs=1e-3)
+
+
+def test_thresholds_belong_to_their_class() -> None:
+    settings = PickSettings(thresholds=(0.9, 0.2, 0.5, 0.5, 0.5))
+    hits = pick_hits(bells((1.0, KICK, 0.8, 90), (2.0, SNARE, 0.3, 90)), settings)
+    assert [hit.drum for hit in hits] == [SNARE]
+
+
+@pytest.mark.parametrize(
+    ("curve", "expected"),
+    [
+        ([0, 1, 0, 0, 0, 0, 1, 0], [1, 6]),
+        ([0, 0.4, 0], []),
+        ([1, 0, 0, 0], [0]),
+        ([0, 0, 0, 1], [3]),
+        ([0, 1, 1, 0, 0], [1]),
+        ([0, 0.7, 0.6, 0, 0.9, 0], [4]),
+        ([], []),
+    ],
+)
+def test_peaks(curve: list[float], expected: list[int]) -> None:
+    peaks = find_peaks(np.array(curve, np.float32), threshold=0.5, reach=2, gap=4.0)
+    assert peaks.tolist() == expected
