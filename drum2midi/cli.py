@@ -207,9 +207,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("drum2midi: stopped", err=True)
-        sys.exit(130)
 
 
 def _with_command(arguments: list[str]) -> list[str]:

@@ -30,7 +30,7 @@ _TARGET_WIDTH: Final = 0.8
 """Standard deviation, in frames, of the bump that stands for an onset."""
 
 _POSITIVE_WEIGHT: Final = 3.0
-_INAUDIBLE_DB: Final = -17.0
+_INAUDIBLE_DB: Final = -10.0
 _GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
 
 

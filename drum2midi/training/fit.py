@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from drum2midi.features import FeatureSettings
 from drum2midi.training.examples import batches
 from drum2midi.training.network import NetworkSettings, build_network, loss
-
-_STEPS_AN_EPOCH: Final = 200
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,15 @@ class FitSettings:
     rate : float
         Adam's highest learning rate; it rises for 3 % of the steps and falls as a cosine.
     seed : int
+    steps_an_epoch : int
+        Batches between two checkpoints.
     """
 
     steps: int = 6000
     batch: int = 16
     rate: float = 2e-3
     seed: int = 0
+    steps_an_epoch: int = 200
 
 
 def fit(
@@ -71,8 +72,8 @@ def fit(
     run.mkdir(parents=True, exist_ok=True)
     model.fit(
         batches(pieces, features, batch=settings.batch, seed=settings.seed),
-        steps_per_epoch=_STEPS_AN_EPOCH,
-        epochs=max(1, settings.steps // _STEPS_AN_EPOCH),
+        steps_per_epoch=settings.steps_an_epoch,
+        epochs=max(1, settings.steps // settings.steps_an_epoch),
         callbacks=[
             keras.callbacks.BackupAndRestore(run / "backup"),
             keras.callbacks.ModelCheckpoint(run / "latest.keras"),

@@ -227,14 +227,14 @@ def start_renderers(
 ) -> list[SpawnProcess]:
     """Processes that render pieces 0 to `count` into a folder, those already there excepted.
 
-    They are daemons: they end with the process that started them.
+    They end with the process that started them, however it ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
     context = get_context("spawn")
     crew = [
         context.Process(
             target=_work,
-            args=(folder, sources, settings, range(worker, count, workers), seed),
+            args=(folder, sources, settings, range(worker, count, workers), seed, os.getpid()),
             daemon=True,
         )
         for worker in range(workers)
@@ -245,12 +245,19 @@ def start_renderers(
 
 
 def _work(
-    folder: Path, sources: Sources, settings: FeatureSettings, numbers: Sequence[int], seed: int
+    folder: Path,
+    sources: Sources,
+    settings: FeatureSettings,
+    numbers: Sequence[int],
+    seed: int,
+    parent: int,
 ) -> None:
     os.nice(10)
     try:
         renderer = Renderer(sources, settings, seed=seed)
         for number in numbers:
+            if os.getppid() != parent:
+                return
             path = piece_path(folder, number)
             if not path.exists():
                 save_piece(renderer.piece(number), path)

@@ -62,7 +62,7 @@ def tune(
     InputError
         If the folder has no annotations or no audio beside them.
     """
-    truth = {path.stem: _annotated(path) for path in sorted(dev_set.glob("annotations/*.mid"))}
+    truth = {path.stem: annotated(path) for path in sorted(dev_set.glob("annotations/*.mid"))}
     if not truth:
         raise InputError(f"{dev_set}: no annotations/*.mid in this folder")
     heard = [
@@ -84,7 +84,8 @@ def _features(path: Path, features: FeatureSettings) -> NDArray[np.float32]:
     return log_mel(stream_audio(path, sample_rate=features.sample_rate), features)
 
 
-def _annotated(path: Path) -> Strokes:
+def annotated(path: Path) -> Strokes:
+    """The strokes of an annotation: seconds in order, each once, for every scoring class."""
     strokes: dict[str, list[float]] = {name: [] for name in SCORING_CLASSES}
     seconds = 0.0
     for message in mido.MidiFile(path):

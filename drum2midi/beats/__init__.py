@@ -1,0 +1,134 @@
+"""Beats, bars and metre from strokes alone.
+
+Three steps, each its own module: a pulse is tracked through the strokes (`pulse`), its
+readings as beats and bars are ranked by what drummers play (`metrical`), and the beats of
+the best reading are moved onto the strokes (`settle`) and made into bars (`bars`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.beats.bars import default_grid, make_grid, metre_of
+from drum2midi.beats.metrical import PERIODS, Reading, model, rank, readings
+from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
+from drum2midi.beats.settle import settle
+from drum2midi.beats.strokes import Strokes
+from drum2midi.errors import InputError
+from drum2midi.transcription import Grid, Hit, Metre
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FEWEST: Final = 4  # strokes without which there is no rhythm to track
+_SHORTEST: Final = 0.5  # seconds, likewise
+_TEMPO_SLACK: Final = 0.08  # relative; how far a performance may be from the tempo given
+_COMFORTABLE: Final = 50  # frames; the pulse to track lies near it
+_ANY_PERIOD: Final = (0.14, 1.55)  # seconds in a beat where only the metre is known
+_SLOWEST, _FASTEST = 20.0, 400.0  # pulses a minute that make sense
+
+
+def track_beats(
+    hits: Sequence[Hit],
+    *,
+    duration: float,
+    tempo: float | None = None,
+    metre: Metre | None = None,
+    steady: bool = False,
+) -> Grid:
+    """Find the bars and beats under some strokes.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+        In any order; some may be wrong.
+    duration : float
+        Seconds of audio.
+    tempo : float, optional
+        Pulses a minute (quarters, or dotted quarters in 6/8, 9/8 and 12/8), if known.
+    metre : Metre, optional
+        If known.
+    steady : bool
+        The tempo never moves: fit one exactly.
+
+    Returns
+    -------
+    Grid
+        Whole bars around all strokes, back to the start of the audio if that is near; the
+        first is a pickup if it would have begun before the audio. 4/4 at 120 a minute from
+        the first stroke where there are too few to tell.
+
+    Raises
+    ------
+    InputError
+        If the tempo is not from 20 to 400.
+    """
+    if tempo is not None and not _SLOWEST <= tempo <= _FASTEST:
+        raise InputError(f"tempo {tempo:g} is not from {_SLOWEST:g} to {_FASTEST:g} a minute")
+    strokes = Strokes.of(hits)
+    if len(strokes.times) < _FEWEST or strokes.times[-1] - strokes.times[0] < _SHORTEST:
+        return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
+    found, scores = _all_readings(strokes, tempo, metre, steady)
+    best = found[int(np.argmax(scores))]
+    return make_grid(
+        strokes,
+        best,
+        tempo=tempo,
+        metre=metre,
+        steady=steady,
+        confidence=_confidence(found, scores),
+    )
+
+
+def _all_readings(
+    strokes: Strokes, tempo: float | None, metre: Metre | None, steady: bool
+) -> tuple[list[Reading], NDArray[np.float64]]:
+    """Readings of the tracked and of the steady pulse, and their scores."""
+    weights = model()["pulse"]
+    if tempo is None:
+        tracked = track_pulse(strokes, weights)
+    else:
+        frames = _comfortable_period(60 / tempo) / FRAME
+        low, high = (int(frames * (1 + sign * _TEMPO_SLACK)) for sign in (-1, 1))
+        tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
+    tracked = settle(tracked, strokes)
+    constant = steady_pulse(strokes, tracked)
+    limits = _limits(tempo, metre)
+    found: list[Reading] = []
+    features = []
+    for pulse in (constant,) if steady else (tracked, constant):
+        for some, rows in readings(strokes, pulse, limits=limits):
+            found += some
+            features.append(rows)
+    return found, rank(np.concatenate(features))
+
+
+def _comfortable_period(pulse: float) -> float:
+    """Seconds of the multiple or division of a known pulse that is easiest to track."""
+    periods = [pulse * ratio for ratio in (1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4)]
+    return min(periods, key=lambda period: abs(np.log(period / FRAME / _COMFORTABLE)))
+
+
+def _limits(tempo: float | None, metre: Metre | None) -> dict[int, tuple[float, float]]:
+    """Seconds that a beat may last, for every number of beats in a bar to consider."""
+    if metre is None:
+        metres = [metre_of(count, np.inf) for count in PERIODS]
+    else:
+        metres = [metre]
+    if tempo is None:
+        known = metre is None
+        return {m.numerator: PERIODS[m.numerator] if known else _ANY_PERIOD for m in metres}
+    slack = 1.5 * _TEMPO_SLACK
+    beats = {m.numerator: 60 / tempo * float(m.beat / m.pulse) for m in metres}
+    return {count: (beat * (1 - slack), beat * (1 + slack)) for count, beat in beats.items()}
+
+
+def _confidence(found: Sequence[Reading], scores: NDArray[np.float64]) -> float:
+    """Probability of the best reading, and of those that mean the same bars."""
+    best = found[int(np.argmax(scores))]
+    odds = np.exp(scores - scores.max())
+    same = np.array([best.agrees(other) for other in found])
+    return float(odds[same].sum() / odds.sum())

@@ -1,0 +1,322 @@
+"""Strokes into their written places: quantisation as inference.
+
+For every beat the subdivision that explains the timing best is chosen, under a noise
+model for how far strokes lie from their place and a prior for simple rhythm that
+does not change from beat to beat: maximum a posteriori transcription as in Cemgil,
+Desain & Kappen (Computer Music Journal 2000) and Raphael (Artificial Intelligence
+2002), decoded with Viterbi's algorithm over the beats. Swing is estimated first and
+taken out, so that swung eighths are written as eighths; strokes that lean on a
+stronger one become grace notes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.drums import Drum
+from drum2midi.transcription import Grid, Hit, Note
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Cost in nats of dividing a quarter so: what is rarer in written drum parts costs more.
+_DIVISIONS: Final[dict[int, float]] = {1: 0.0, 2: 0.1, 4: 0.5, 3: 2.0, 6: 4.5, 8: 4.5}
+_CHANGE: Final = 1.2  # cost of going from twos to threes or back between beats
+_HABIT: Final = 0.7  # weight of what the same beat of other bars does
+_CLASH: Final = 5.0  # cost of two strokes of one drum on one place
+_OUTLIER: Final = 9.0  # most that a single onset may cost
+_NOISE: Final = (0.008, 0.022)  # seconds; bounds of the estimated standard deviation
+_EARLY: Final = 1 / 16  # of the span divided: so far ahead of it an onset belongs to it
+_FINEST: Final = Fraction(1, 8)  # of a quarter: where a stroke goes whose place is taken
+
+_GRACE_GAP: Final = 0.055  # seconds; the widest flam, or stroke of a drag
+_GRACE_SOFTER: Final = 0.85  # velocity of a grace stroke, at most, relative to the next
+_GRACES: Final = 2  # a drag's; more strokes in a row are a roll
+_CHORD: Final = 0.012  # seconds; strokes of different drums so close are one onset
+
+_ON_BEAT: Final = 0.09  # quarters around a beat that count as on it
+_SWING_ZONE: Final = (0.43, 0.76)  # of a quarter: where a swung off-beat eighth may fall
+_SWUNG: Final = (0.545, 0.72)  # ratios that count as swing; above it is a dotted rhythm
+_SWING_WIDTH: Final = 0.07  # quarters; off-beats so near to the ratio agree with it
+_SWING_SHARE: Final = 0.75  # of the off-beats must agree
+_SWING_BEATS: Final = 6
+_OTHER_SHARE: Final = 0.3  # of beats may have other onsets, as sixteenths and triplets do
+
+
+@dataclass(frozen=True, slots=True)
+class _Onset:
+    """Strokes at one moment: at most one of every drum."""
+
+    phase: float  # quarters since the first bar
+    hits: tuple[Hit, ...]
+    graces: tuple[Hit, ...]
+
+
+def quantise(
+    hits: Sequence[Hit], grid: Grid, *, swing: float | None = None
+) -> tuple[tuple[Note, ...], float]:
+    """Write strokes down on a grid.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+        In any order.
+    grid : Grid
+    swing : float, optional
+        Share of a quarter at which off-beat eighths are played, 0.5 (straight) to below
+        0.75; estimated from the strokes if not given.
+
+    Returns
+    -------
+    notes : tuple of Note
+        One for every hit, in order of place. No two notes of one drum share a place,
+        grace notes aside.
+    swing : float
+        0.5 if the eighths are straight.
+
+    Raises
+    ------
+    ValueError
+        If `swing` is not a share from 0.5 to below 0.75.
+    """
+    if swing is not None and not 0.5 <= swing < 0.75:
+        raise ValueError(f"swing {swing} is not a share from 0.5 to below 0.75")
+    onsets = _onsets(hits, grid)
+    unit = min(Fraction(1), grid.metre.beat)
+    if swing is None:
+        swing = _estimate_swing(onsets) if unit == 1 else 0.5
+    places = _decode(onsets, grid, unit, swing)
+    return _notes(onsets, places, grid), swing
+
+
+def _onsets(hits: Sequence[Hit], grid: Grid) -> list[_Onset]:
+    """Group strokes into onsets, grace strokes with the stroke that they lean on."""
+    ordered = sorted(hits, key=lambda hit: (hit.onset, hit.drum.midi))
+    graces = _graces(ordered)
+    leaning = {index for before in graces.values() for index in before}
+    groups: list[list[int]] = []
+    for index, hit in enumerate(ordered):
+        if index in leaning:
+            continue
+        group = groups[-1] if groups else []
+        fits = group and hit.onset - ordered[group[0]].onset <= _CHORD
+        if fits and all(hit.drum is not ordered[other].drum for other in group):
+            group.append(index)
+        else:
+            groups.append([index])
+    phases = grid.quarters([np.mean([ordered[i].onset for i in group]) for group in groups])
+    return [
+        _Onset(
+            float(phase),
+            tuple(ordered[i] for i in group),
+            tuple(ordered[g] for i in group for g in graces.get(i, ())),
+        )
+        for phase, group in zip(phases, groups, strict=True)
+    ]
+
+
+def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:
+    """Indices of main strokes of flams and drags, and of the grace strokes before each."""
+    graces: dict[int, list[int]] = {}
+    by_drum: dict[Drum, list[int]] = {}
+    for index, hit in enumerate(ordered):
+        if hit.drum.scoring in ("SD", "TT"):
+            by_drum.setdefault(hit.drum, []).append(index)
+    for indices in by_drum.values():
+        run: list[int] = []
+        for index, after in zip(indices, indices[1:], strict=False):
+            hit, main = ordered[index], ordered[after]
+            run.append(index)
+            close = main.onset - hit.onset <= _GRACE_GAP
+            if close and hit.velocity <= _GRACE_SOFTER * main.velocity:
+                graces[after] = list(run)
+                graces.pop(index, None)
+            elif not close or len(run) > _GRACES:
+                run = []
+    return {main: before for main, before in graces.items() if len(before) <= _GRACES}
+
+
+def _estimate_swing(onsets: Sequence[_Onset]) -> float:
+    """Where off-beat eighths fall if the piece swings, else 0.5."""
+    inside: dict[int, list[float]] = {}
+    for onset in onsets:
+        beat = int(np.floor(onset.phase + _ON_BEAT))
+        phase = onset.phase - beat
+        if phase > _ON_BEAT:
+            inside.setdefault(beat, []).append(phase)
+    low, high = _SWING_ZONE
+    lone = [phases[0] for phases in inside.values() if len(phases) == 1]
+    offbeats = np.array([phase for phase in lone if low < phase < high])
+    others = sum(len(phases) > 1 for phases in inside.values())
+    if len(offbeats) < _SWING_BEATS or others > _OTHER_SHARE * len(inside):
+        return 0.5
+    ratio = float(np.median(offbeats))
+    agree = np.mean(np.abs(offbeats - ratio) < _SWING_WIDTH)
+    return ratio if _SWUNG[0] < ratio < _SWUNG[1] and agree >= _SWING_SHARE else 0.5
+
+
+def _straighten(phase: NDArray[np.float64], swing: float) -> NDArray[np.float64]:
+    """Phases in a swung beat as they would be in a straight one."""
+    return np.interp(phase, [-1, 0, swing, 1, 2], [-1, 0, 0.5, 1, 2])
+
+
+def _noise(phases: NDArray[np.float64], grid: Grid) -> float:
+    """Standard deviation of onsets around sixteenths, in seconds."""
+    off = grid.seconds(phases) - grid.seconds(np.round(4 * phases) / 4)
+    spread = 1.48 * float(np.median(np.abs(off)))
+    return min(max(spread, _NOISE[0]), _NOISE[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A stretch that is divided evenly, and the onsets in it.
+
+    Attributes
+    ----------
+    start : Fraction
+        Quarters since the first bar.
+    habit : tuple
+        What other spans share its place in the bar: metre and start in the bar.
+    indices : list of int
+        Of its onsets.
+    choices : list of (int, float, array of int)
+        Division, cost, and the slot of each onset.
+    """
+
+    start: Fraction
+    habit: tuple[str, Fraction]
+    indices: list[int]
+    choices: list[tuple[int, float, NDArray[np.int64]]]
+
+
+def _decode(onsets: Sequence[_Onset], grid: Grid, unit: Fraction, swing: float) -> list[Fraction]:
+    """Quarters from the first bar to the written place of every onset."""
+    if not onsets:
+        return []
+    phases = np.array([onset.phase for onset in onsets])
+    phases = np.clip(phases, 0, float(grid.bar_quarters[-1]))
+    index = np.floor(phases / float(unit) + _EARLY).astype(int)
+    noise = _noise(phases, grid)
+    spans = [
+        _span(onsets, phases, np.flatnonzero(index == k), int(k) * unit, unit, grid, noise, swing)
+        for k in np.unique(index)
+    ]
+    chosen = _viterbi(spans, [np.zeros(len(span.choices)) for span in spans])
+    chosen = _viterbi(spans, _habits(spans, chosen))
+    places = [Fraction(0)] * len(onsets)
+    for span, choice in zip(spans, chosen, strict=True):
+        division, _, slots = span.choices[choice]
+        for onset, slot in zip(span.indices, slots, strict=True):
+            places[onset] = span.start + int(slot) * unit / division
+    return places
+
+
+def _span(
+    onsets: Sequence[_Onset],
+    phases: NDArray[np.float64],
+    members: NDArray[np.int64],
+    start: Fraction,
+    unit: Fraction,
+    grid: Grid,
+    noise: float,
+    swing: float,
+) -> _Span:
+    """The divisions of one span and what each costs."""
+    within = phases[members] - float(start)
+    straight = _straighten(within, swing)
+    ends = grid.seconds([float(start), float(start + unit)])
+    scale = float(ends[1] - ends[0]) / float(unit)
+    choices = []
+    for per_quarter, cost in _DIVISIONS.items():
+        division = per_quarter * unit
+        if division.denominator != 1:
+            continue
+        place = (within if per_quarter % 3 == 0 else straight) * per_quarter
+        slots = np.maximum(np.round(place), 0).astype(np.int64)
+        misfit = 0.5 * ((place - slots) / per_quarter * scale / noise) ** 2
+        total = cost + float(np.minimum(misfit, _OUTLIER).sum())
+        struck = [
+            (slot, hit.drum)
+            for i, slot in zip(members, slots, strict=True)
+            for hit in onsets[i].hits
+        ]
+        total += _CLASH * (len(struck) - len(set(struck)))
+        choices.append((int(division), total, slots))
+    bar = bisect_right(grid.bar_quarters, start) - 1
+    bar = min(bar, len(grid.bars) - 1)
+    # Counted from the end of the bar, so that a pickup lines up with full bars.
+    to_end = grid.bar_quarters[bar + 1] - start
+    return _Span(start, (str(grid.bars[bar].metre), to_end), [int(i) for i in members], choices)
+
+
+def _family(division: int) -> int:
+    """0 for no division, 2 for halves of halves, 3 for thirds."""
+    return 0 if division == 1 else 3 if division % 3 == 0 else 2
+
+
+def _viterbi(spans: Sequence[_Span], extra: Sequence[NDArray[np.float64]]) -> list[int]:
+    """Cheapest choice for every span, changes between twos and threes included."""
+    best: NDArray[np.float64] = np.zeros(1)
+    families = [0]
+    back: list[NDArray[np.int64]] = []
+    for span, more in zip(spans, extra, strict=True):
+        now = [_family(division) for division, _, _ in span.choices]
+        change = np.array([[_CHANGE * (a and b and a != b) for b in now] for a in families])
+        total = best[:, None] + change
+        back.append(total.argmin(0))
+        best = total.min(0) + np.array([cost for _, cost, _ in span.choices]) + more
+        families = now
+    choice = int(best.argmin())
+    chosen = []
+    for pointers in reversed(back):
+        chosen.append(choice)
+        choice = int(pointers[choice])
+    return chosen[::-1]
+
+
+def _habits(spans: Sequence[_Span], chosen: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Cost of each choice from what the same beat of all bars was divided into."""
+    counts: dict[tuple[str, Fraction], NDArray[np.float64]] = {}
+    for span, choice in zip(spans, chosen, strict=True):
+        count = counts.setdefault(span.habit, np.ones(len(span.choices)))
+        count[choice] += 1
+    return [-_HABIT * np.log(counts[s.habit] / counts[s.habit].sum()) for s in spans]
+
+
+def _notes(onsets: Sequence[_Onset], places: Sequence[Fraction], grid: Grid) -> tuple[Note, ...]:
+    """Notes in order of place; strokes whose place is taken move or become grace notes."""
+    edges = grid.bar_quarters
+    last = edges[-1] - _FINEST
+    taken: dict[tuple[Fraction, Drum], float] = {}
+    notes = []
+    for onset, wanted in zip(onsets, places, strict=True):
+        main = min(wanted, last) if wanted >= edges[-1] else wanted
+        for hit in (*onset.graces, *onset.hits):
+            grace, place = hit in onset.graces, main
+            if not grace and (place, hit.drum) in taken:
+                close = hit.onset - taken[place, hit.drum] <= _GRACE_GAP
+                other = None if close else _free(onset.phase, hit.drum, taken, last)
+                grace, place = other is None, other if other is not None else place
+            if not grace:
+                taken[place, hit.drum] = hit.onset
+            bar = bisect_right(edges, place) - 1
+            notes.append(Note(bar, place - edges[bar], hit.drum, hit.velocity, hit.onset, grace))
+    return tuple(sorted(notes, key=lambda note: (note.bar, note.position, note.onset)))
+
+
+def _free(
+    phase: float, drum: Drum, taken: dict[tuple[Fraction, Drum], float], last: Fraction
+) -> Fraction | None:
+    """The free thirty-second nearest to a stroke, unless it is more than a quarter away."""
+    top = int(last / _FINEST)
+    nearest = min(max(round(phase / float(_FINEST)), 0), top)
+    reach = round(1 / _FINEST)
+    steps = range(max(nearest - reach, 0), min(nearest + reach, top) + 1)
+    free = [step * _FINEST for step in steps if (step * _FINEST, drum) not in taken]
+    return min(free, key=lambda place: abs(float(place) - phase), default=None)

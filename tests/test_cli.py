@@ -1,0 +1,241 @@
+"""The program as a user runs it: in a process of its own, and its every error."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from conftest import RATE, place, thump
+
+
+def drum2midi(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "drum2midi", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: str) -> Path:
+    soundfile.write(path, samples, rate, **options)
+    return path
+
+
+def test_two_files_beside_the_song_and_one_line(beat_wav: Path, tmp_path: Path) -> None:
+    song = tmp_path / "beat.wav"
+    song.write_bytes(beat_wav.read_bytes())
+    done = drum2midi(song)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "beat.mid", "beat.musicxml", "beat.wav",
+    ]  # fmt: skip
+    assert done.stdout.count("\n") == 1
+    assert "8 kick" in done.stdout
+    assert "4/4" in done.stdout
+    assert "120.0 bpm" in done.stdout
+
+
+def test_every_output_holds_the_same_strokes(beat_wav: Path, tmp_path: Path) -> None:
+    names = ["a.mid", "a.musicxml", "a.mxl", "a.xml", "a.csv", "a.json"]
+    outputs = [part for name in names for part in ("-o", tmp_path / name)]
+    done = drum2midi(beat_wav, *outputs, "-q", "--title", "Beat")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    document = json.loads((tmp_path / "a.json").read_text())
+    hits = [(hit["seconds"], hit["midi"], hit["velocity"]) for hit in document["hits"]]
+    with (tmp_path / "a.csv").open() as lines:
+        rows = [
+            (float(r["seconds"]), int(r["midi"]), int(r["velocity"])) for r in csv.DictReader(lines)
+        ]
+    assert rows == hits
+    kicks = [seconds for seconds, key, _ in hits if key == 36]
+    assert kicks == pytest.approx([0.25 + i for i in range(8)], abs=0.02)
+    assert document["title"] == "Beat"
+    assert document["metre"] == "4/4"
+    keys = sorted(m.note for m in mido.MidiFile(tmp_path / "a.mid") if m.type == "note_on")
+    assert keys == sorted(key for _, key, _ in hits)
+    sheet = (tmp_path / "a.musicxml").read_text()
+    assert sheet == (tmp_path / "a.xml").read_text()
+    assert sheet.count("<unpitched>") == len(hits)
+
+
+def test_performed_timing_is_the_playing(beat_wav: Path, tmp_path: Path) -> None:
+    drum2midi(beat_wav, "-o", tmp_path / "a.mid", "-o", tmp_path / "a.json", "--timing=performed")
+    now, played = 0.0, []
+    for message in mido.MidiFile(tmp_path / "a.mid"):
+        now += message.time
+        if message.type == "note_on":
+            played.append(now)
+    heard = [hit["seconds"] for hit in json.loads((tmp_path / "a.json").read_text())["hits"]]
+    assert sorted(played) == pytest.approx(sorted(heard), abs=0.002)
+
+
+def test_what_the_user_knows(beat_wav: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    drum2midi(beat_wav, "-o", target, "--metre", "3/4", "--tempo", "120")
+    document = json.loads(target.read_text())
+    assert document["metre"] == "3/4"
+    assert document["tempo"] == pytest.approx(120, abs=0.5)
+
+
+def test_a_passage(beat_wav: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    drum2midi(beat_wav, "-o", target, "--start", "2", "--end", "4")
+    hits = json.loads(target.read_text())["hits"]
+    assert [hit["seconds"] for hit in hits if hit["midi"] == 36] == pytest.approx(
+        [0.25, 1.25], abs=0.02
+    )
+    assert max(hit["seconds"] for hit in hits) < 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "rate"),
+    [
+        ("one stroke", place(thump(), [0.5], 2.0), RATE),
+        ("8 kHz", place(thump(), [0.5, 1.0, 1.5], 2.0)[::5], RATE // 5),
+        ("192 kHz", np.repeat(place(thump(), [0.5, 1.0, 1.5], 2.0), 4), RATE * 4),
+        ("six channels", np.tile(place(thump(), [0.5, 1.0], 2.0)[:, None], 6), RATE),
+        ("clipped", np.clip(20 * place(thump(), [0.5, 1.0, 1.5], 2.0), -1, 1), RATE),
+        ("quiet", 0.002 * place(thump(), [0.5, 1.0, 1.5], 2.0), RATE),
+    ],
+)
+def test_odd_but_good_recordings(name: str, samples: np.ndarray, rate: int, tmp_path: Path) -> None:
+    song = write(tmp_path / "song.wav", samples, rate, subtype="FLOAT")
+    done = drum2midi(song)
+    assert done.returncode == 0, name + done.stderr
+    assert "kick" in done.stdout
+    now, first = 0.0, None
+    for message in mido.MidiFile(tmp_path / "song.mid"):
+        now += message.time
+        if message.type == "note_on" and message.note == 36 and first is None:
+            first = now
+    assert first == pytest.approx(0.5, abs=0.03)
+
+
+def test_samples_that_are_no_numbers_are_a_warning(tmp_path: Path) -> None:
+    samples = place(thump(), [0.5, 1.0, 1.5], 2.0)
+    samples[60_000:60_100] = np.nan
+    done = drum2midi(write(tmp_path / "nan.wav", samples, subtype="FLOAT"))
+    assert done.returncode == 0
+    assert "not numbers" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def fails(*arguments: object, folder: Path) -> str:
+    """The one line on stderr of a run that fails and writes nothing."""
+    before = sorted(folder.iterdir())
+    done = drum2midi(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("drum2midi: ")
+    assert sorted(folder.iterdir()) == before
+    return done.stderr.removeprefix("drum2midi: ").strip()
+
+
+def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -> None:
+    none = tmp_path / "none.wav"
+    assert fails(none, folder=tmp_path) == f"{none}: no such file"
+    assert fails(tmp_path, folder=tmp_path) == f"{tmp_path}: is a folder, not a recording"
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    assert fails(empty, folder=tmp_path) == f"{empty}: is empty"
+    text = tmp_path / "text.wav"
+    text.write_text("la la la")
+    assert fails(text, folder=tmp_path).startswith(f"{text}: not audio that can be read")
+    silence = write(tmp_path / "silence.wav", np.zeros(RATE))
+    assert fails(silence, folder=tmp_path) == f"{silence}: no drum stroke to be heard"
+    blip = write(tmp_path / "blip.wav", np.zeros(RATE // 20))
+    assert fails(blip, folder=tmp_path) == f"{blip}: no drum stroke to be heard"
+    lost = tmp_path / "lost" / "a.mid"
+    expected = f"cannot write {lost}: there is no folder {lost.parent}"
+    assert fails(beat_wav, "-o", lost, folder=tmp_path) == expected
+    doc = tmp_path / "a.doc"
+    assert "cannot tell the format from '.doc'" in fails(beat_wav, "-o", doc, folder=tmp_path)
+    assert "is not a time signature" in fails(beat_wav, "--metre", "5", folder=tmp_path)
+    assert "none of grid, performed" in fails(beat_wav, "--timing", "late", folder=tmp_path)
+    assert "no such model file" in fails(beat_wav, "--model", none, folder=tmp_path)
+    assert "not an ONNX model" in fails(beat_wav, "--model", text, folder=tmp_path)
+    assert "is only 9.0 s long" in fails(beat_wav, "--start", "60", folder=tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written(beat_wav: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    target = folder / "a.mid"
+    assert fails(beat_wav, "-o", target, folder=folder).startswith(f"cannot write {target}: ")
+
+
+def test_usage_errors_are_typers() -> None:
+    assert drum2midi("song.wav", "--sensitivity", "2").returncode == 2
+    assert drum2midi("song.wav", "--bogus").returncode == 2
+
+
+def test_help_teaches() -> None:
+    for arguments in ((), ("--help",), ("-h",)):
+        done = drum2midi(*arguments)
+        assert done.returncode == 0
+        assert "SONG" in done.stdout
+        assert "--metre" in done.stdout
+        assert "drum2midi train" in done.stdout
+    assert drum2midi("--version").stdout.startswith("drum2midi ")
+
+
+def test_control_c_leaves_nothing(tmp_path: Path) -> None:
+    long = np.tile(place(thump(), [0.5, 1.0, 1.5], 2.0), 600)
+    song = write(tmp_path / "long.wav", long)
+    command = [sys.executable, "-m", "drum2midi", str(song)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2.0)
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate(timeout=30)
+    assert process.returncode == 130, message
+    assert "Traceback" not in message
+    assert list(tmp_path.iterdir()) == [song]
+
+
+_HEAVY = "tensorflow keras torch mlflow librosa numba sklearn"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "absent"),
+    [
+        (["a.mid"], f"{_HEAVY} music21 matplotlib verovio"),
+        (["a.musicxml", "a.csv", "a.json"], f"{_HEAVY} matplotlib verovio"),
+    ],
+)
+def test_light_to_start(beat_wav: Path, tmp_path: Path, outputs: list[str], absent: str) -> None:
+    arguments = [str(beat_wav), *(x for name in outputs for x in ("-o", str(tmp_path / name)))]
+    script = (
+        "import sys; from drum2midi.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        f"print([name for name in {absent.split()!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / outputs[0]).is_file()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from drum2midi.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"names = {(_HEAVY + ' numpy scipy onnxruntime soundfile music21 mido').split()!r}\n"
+        "print([name for name in names if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,231 @@
+"""Strokes come back in the places where they were written."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drum2midi.drums import CLOSED_HAT, CRASH, KICK, SNARE, Drum
+from drum2midi.quantise import quantise
+from drum2midi.transcription import Bar, Grid, Hit, Metre, Note
+
+
+def make_grid(bars: int, bpm: float = 120.0, metre: str = "4/4", start: float = 0.5) -> Grid:
+    """Bars of one tempo, in quarters a minute."""
+    written = Metre.parse(metre)
+    step = 60 / bpm * float(written.beat)
+    beats = start + step * np.arange(bars * written.numerator + 1)
+    count = written.numerator
+    return Grid(
+        tuple(
+            Bar(written, tuple(float(b) for b in beats[i : i + count]))
+            for i in range(0, bars * count, count)
+        ),
+        float(beats[-1]),
+    )
+
+
+def drifting_grid(bars: int, seed: int) -> Grid:
+    """4/4 around 120 whose tempo wanders by a few percent."""
+    rng = np.random.default_rng(seed)
+    steps = 0.5 * np.exp(np.clip(np.cumsum(rng.normal(0, 0.008, bars * 4)), -0.1, 0.1))
+    beats = np.concatenate(([1.0], 1.0 + np.cumsum(steps)))
+    metre = Metre(4, 4)
+    return Grid(
+        tuple(Bar(metre, tuple(float(b) for b in beats[i : i + 4])) for i in range(0, bars * 4, 4)),
+        float(beats[-1]),
+    )
+
+
+def play(
+    grid: Grid, places: list[tuple[Fraction, Drum, int]], jitter: float = 0.0, seed: int = 0
+) -> list[Hit]:
+    """Strokes at quarters since the first bar, moved by a normal deviate."""
+    rng = np.random.default_rng(seed)
+    return [
+        Hit(float(grid.seconds(float(q))) + float(rng.normal(0, jitter)), drum, velocity)
+        for q, drum, velocity in places
+    ]
+
+
+def where(notes: tuple[Note, ...], grid: Grid) -> list[tuple[Fraction, str]]:
+    """Quarters since the first bar and drum of the notes that are not grace notes."""
+    return sorted(
+        (grid.bar_quarters[n.bar] + n.position, n.drum.name) for n in notes if not n.grace
+    )
+
+
+def check_sound(hits: list[Hit], notes: tuple[Note, ...], grid: Grid) -> None:
+    """What holds for any input: nothing lost, nothing twice, everything inside its bar."""
+    assert sorted((n.onset, n.drum.midi, n.velocity) for n in notes) == sorted(
+        (h.onset, h.drum.midi, h.velocity) for h in hits
+    )
+    mains = [(n.bar, n.position, n.drum) for n in notes if not n.grace]
+    assert len(mains) == len(set(mains))
+    for note in notes:
+        assert 0 <= note.position < grid.bars[note.bar].length
+    assert [(n.bar, n.position) for n in notes] == sorted((n.bar, n.position) for n in notes)
+
+
+rhythms = st.lists(
+    st.tuples(st.integers(0, 127), st.sampled_from([KICK, SNARE, CLOSED_HAT, CRASH])),
+    min_size=24,
+    max_size=200,
+    unique=True,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rhythms, st.integers(0, 2**31))
+def test_sixteenths_without_jitter_come_back_exactly(
+    rhythm: list[tuple[int, Drum]], seed: int
+) -> None:
+    grid = drifting_grid(8, seed)
+    written = [(Fraction(slot, 4), drum, 100) for slot, drum in rhythm]
+    notes, swing = quantise(play(grid, written), grid, swing=0.5)
+    assert swing == 0.5
+    assert where(notes, grid) == sorted((q, d.name) for q, d, _ in written)
+
+
+def test_sixteenths_with_10_ms_of_jitter_come_back_in_99_of_100() -> None:
+    right = total = 0
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        grid = drifting_grid(16, seed)
+        written = [
+            (Fraction(slot, 4), drum, 100)
+            for slot in range(256)
+            for drum in (KICK, SNARE, CLOSED_HAT)
+            if rng.random() < 0.3
+        ]
+        notes, _ = quantise(play(grid, written, 0.010, seed), grid)
+        found = set(where(notes, grid))
+        right += sum((q, d.name) in found for q, d, _ in written)
+        total += len(written)
+    assert right / total >= 0.99
+
+
+hits = st.builds(
+    Hit,
+    st.floats(0, 20, allow_nan=False),
+    st.sampled_from([KICK, SNARE, CLOSED_HAT]),
+    st.integers(1, 127),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(hits, max_size=60), st.sampled_from(["4/4", "3/4", "6/8", "7/8", "5/4", "2/2"]))
+def test_nothing_is_lost_and_nothing_collides(strokes: list[Hit], metre: str) -> None:
+    grid = make_grid(12, metre=metre)
+    notes, _ = quantise(strokes, grid)
+    check_sound(strokes, notes, grid)
+
+
+def test_many_strokes_at_one_moment() -> None:
+    grid = make_grid(1)
+    strokes = [Hit(0.7, SNARE, 100) for _ in range(40)]
+    notes, _ = quantise(strokes, grid)
+    check_sound(strokes, notes, grid)
+
+
+def test_nothing_gives_nothing() -> None:
+    assert quantise([], make_grid(1)) == ((), 0.5)
+
+
+@pytest.mark.parametrize("swing", [0.3, 0.75, float("nan")])
+def test_impossible_swing_is_refused(swing: float) -> None:
+    with pytest.raises(ValueError, match="swing"):
+        quantise([], make_grid(1), swing=swing)
+
+
+def test_stroke_just_before_a_barline_belongs_to_the_next_bar() -> None:
+    grid = make_grid(2)
+    notes, _ = quantise([Hit(2.49, KICK, 100)], grid)
+    assert (notes[0].bar, notes[0].position) == (1, 0)
+
+
+def test_strokes_before_the_first_bar_and_after_the_last_stay_inside() -> None:
+    grid = make_grid(1)
+    strokes = [Hit(0.1, KICK, 100), Hit(9.0, KICK, 100)]
+    notes, _ = quantise(strokes, grid)
+    check_sound(strokes, notes, grid)
+    assert notes[0].position == 0
+
+
+def test_drums_within_a_few_milliseconds_are_one_onset() -> None:
+    grid = make_grid(2)
+    strokes = [Hit(0.5 + 0.1875, KICK, 100), Hit(0.5 + 0.1885, CLOSED_HAT, 80)]
+    notes, _ = quantise(strokes, grid)
+    assert notes[0].position == notes[1].position
+
+
+def test_triplets_are_triplets() -> None:
+    grid = make_grid(4)
+    written = [(Fraction(i, 3), SNARE, 90) for i in range(48)]
+    notes, swing = quantise(play(grid, written, 0.006), grid)
+    assert swing == 0.5
+    assert where(notes, grid) == [(q, "snare") for q, _, _ in written]
+
+
+@pytest.mark.parametrize("ratio", [0.58, 0.62, 2 / 3])
+def test_swing_is_written_as_eighths(ratio: float) -> None:
+    grid = make_grid(8, bpm=140)
+    played = [Fraction(i) for i in range(32)] + [
+        Fraction(i) + Fraction(ratio).limit_denominator(1000) for i in range(32)
+    ]
+    strokes = play(grid, [(q, CLOSED_HAT, 80) for q in played], 0.006)
+    strokes += play(grid, [(Fraction(i), KICK, 100) for i in range(0, 32, 2)], 0.006)
+    notes, swing = quantise(strokes, grid)
+    assert swing == pytest.approx(ratio, abs=0.01)
+    hats = [q for q, name in where(notes, grid) if name == "closed hi-hat"]
+    assert hats == [Fraction(i, 2) for i in range(64)]
+
+
+def test_dotted_rhythm_is_not_swing() -> None:
+    grid = make_grid(8)
+    written = [(Fraction(i) + f, CLOSED_HAT, 80) for i in range(32) for f in (0, Fraction(3, 4))]
+    notes, swing = quantise(play(grid, written, 0.006), grid)
+    assert swing == 0.5
+    assert where(notes, grid) == [(q, "closed hi-hat") for q, _, _ in written]
+
+
+def test_thirty_second_roll_and_sextuplets() -> None:
+    grid = make_grid(4, bpm=90)
+    written = [(Fraction(i), KICK, 100) for i in range(16)]
+    written += [(3 + Fraction(i, 8), SNARE, 90) for i in range(8)]
+    written += [(7 + Fraction(i, 6), SNARE, 90) for i in range(6)]
+    notes, _ = quantise(play(grid, written, 0.003), grid)
+    assert where(notes, grid) == sorted((q, d.name) for q, d, _ in written)
+
+
+@pytest.mark.parametrize("gaps", [(0.03,), (0.06, 0.03)])
+def test_flam_and_drag_are_grace_notes(gaps: tuple[float, ...]) -> None:
+    grid = make_grid(4)
+    written = [(Fraction(i, 2), CLOSED_HAT, 80) for i in range(32)]
+    strokes = play(grid, [*written, (Fraction(5), SNARE, 110)])
+    main = float(grid.seconds(5))
+    strokes += [Hit(main - gap, SNARE, 50 + i) for i, gap in enumerate(gaps)]
+    notes, _ = quantise(strokes, grid)
+    snares = [n for n in notes if n.drum is SNARE]
+    assert [n.grace for n in snares] == [True] * len(gaps) + [False]
+    assert {(n.bar, n.position) for n in snares} == {(1, Fraction(1))}
+    check_sound(strokes, notes, grid)
+
+
+def test_odd_eighths() -> None:
+    grid = make_grid(4, bpm=140, metre="7/8")
+    written = [(Fraction(i, 4), CLOSED_HAT, 80) for i in range(0, 56, 2)]
+    written += [(Fraction(7 * bar, 2) + Fraction(3, 4), SNARE, 80) for bar in range(4)]
+    notes, _ = quantise(play(grid, written, 0.005), grid)
+    assert where(notes, grid) == sorted((q, d.name) for q, d, _ in written)
+
+
+def test_pickup_bar() -> None:
+    metre = Metre(4, 4)
+    grid = Grid((Bar(metre, (0.5,)), Bar(metre, (1.0, 1.5, 2.0, 2.5))), 3.0)
+    notes, _ = quantise([Hit(0.75, SNARE, 90), Hit(1.0, KICK, 100)], grid)
+    assert [(n.bar, n.position) for n in notes] == [(0, Fraction(1, 2)), (1, Fraction(0))]
