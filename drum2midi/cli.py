@@ -49,7 +49,8 @@ def _root(
 
 @app.command(
     _MAIN,
-    epilog="Other commands: drum2midi train --help (train the model again).",
+    epilog="Other commands: drum2midi evaluate --help (score a transcription), "
+    "drum2midi train --help (train the model again).",
 )
 def _transcribe(
     song: Annotated[
@@ -167,6 +168,34 @@ def _train(
     scores = train(sources, run, output, settings=settings, dev_set=dev_set)
     for folder, score in scores.items():
         typer.echo(f"{folder}: micro F {score:.3f}")
+
+
+@app.command("evaluate")
+def _evaluate(
+    reference: Annotated[
+        Path,
+        typer.Argument(metavar="REF", help="What is right: .mid, or text 'seconds drum' a line."),
+    ],
+    estimate: Annotated[Path, typer.Argument(metavar="EST", help="What to score: likewise.")],
+    beats: Annotated[
+        Path | None, typer.Option(help="Text 'seconds number-in-bar' a line: beats of REF.")
+    ] = None,
+    window: Annotated[float, typer.Option(help="Seconds within which strokes match.")] = 0.05,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")
+    ] = None,
+) -> None:
+    """Score a transcription: strokes, beats, metre, places in the bar, velocities."""
+    from drum2midi.evaluation import evaluate
+    from drum2midi.references import read_performance
+    from drum2midi.report import print_table, write_report
+
+    result = evaluate(
+        read_performance(reference, beats=beats), read_performance(estimate), window=window
+    )
+    print_table(result)
+    if json_file is not None:
+        write_report(result, json_file)
 
 
 def summary(result: Transcription) -> str:

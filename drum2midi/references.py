@@ -1,0 +1,231 @@
+"""References: strokes and beats of a MIDI file or of annotations in text.
+
+What `drum2midi.evaluation` compares is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+
+from drum2midi.drums import BY_MIDI, BY_NAME, SCORING_CLASSES, Drum
+from drum2midi.errors import InputError
+from drum2midi.transcription import Metre
+
+if TYPE_CHECKING:
+    import mido
+    from numpy.typing import NDArray
+
+_T = TypeVar("_T")
+
+_SAME_ONSET: Final = 0.001
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Strokes, and the grid under them if it is known.
+
+    Attributes
+    ----------
+    seconds : float64, shape (n,)
+        Ascending.
+    classes : tuple of str
+        Scoring class of each stroke.
+    velocities : float64, shape (n,)
+        1 to 127; NaN where unknown.
+    beats, downbeats : float64 arrays, seconds; None if unknown
+    metre : Metre, optional
+    places : float64, shape (n,), optional
+        Quarter notes of each stroke since the first bar of the main metre.
+    """
+
+    seconds: NDArray[np.float64]
+    classes: tuple[str, ...]
+    velocities: NDArray[np.float64]
+    beats: NDArray[np.float64] | None = None
+    downbeats: NDArray[np.float64] | None = None
+    metre: Metre | None = None
+    places: NDArray[np.float64] | None = None
+
+    def of(self, name: str) -> NDArray[np.intp]:
+        """Indices of one class's strokes, those written twice at one time once."""
+        found = np.array([i for i, other in enumerate(self.classes) if other == name], np.intp)
+        if len(found) < 2:
+            return found
+        fresh = np.diff(self.seconds[found]) > _SAME_ONSET
+        return found[np.concatenate(([True], fresh))]
+
+
+def read_performance(path: Path, *, beats: Path | None = None) -> Performance:
+    """Read a ``.mid``, or a text file with a line "seconds drum [velocity]" for each stroke.
+
+    Parameters
+    ----------
+    path : Path
+        In text, a drum is a scoring class, a name of the vocabulary or a General MIDI note.
+    beats : Path, optional
+        Text with "seconds number-in-bar", which then tells the beats.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or a line cannot be understood; the message names it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    is_midi = path.suffix.lower() in (".mid", ".midi")
+    performance = _read_midi(path) if is_midi else _read_text(path)
+    if beats is None:
+        return performance
+    rows = np.array([_numbers(beats, i, line) for i, line in _lines(beats)]).reshape(-1, 2)
+    return Performance(
+        performance.seconds,
+        performance.classes,
+        performance.velocities,
+        rows[:, 0],
+        rows[rows[:, 1] == 1, 0],
+    )
+
+
+def _read_midi(path: Path) -> Performance:
+    import mido
+
+    try:
+        file = mido.MidiFile(path)
+    except (OSError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not a MIDI file ({error})") from None
+    tempi, metres, notes, end = _events(file)
+    ticks = np.array([tick for tick, _, _ in notes], np.float64)
+    order = np.argsort(ticks, kind="stable")
+    beats, downbeats = _grid_ticks(metres, end, file.ticks_per_beat)
+    main, start = _main_metre(metres, end)
+
+    def seconds(at: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _to_seconds(at, tempi, file.ticks_per_beat)
+
+    return Performance(
+        seconds(ticks[order]),
+        tuple(notes[i][1].scoring for i in order),
+        np.array([notes[i][2] for i in order], np.float64),
+        seconds(beats),
+        seconds(downbeats),
+        main,
+        (ticks[order] - start) / file.ticks_per_beat,
+    )
+
+
+_Tempi = Sequence[tuple[int, int]]
+_Metres = Sequence[tuple[int, Metre]]
+
+
+def _events(
+    file: mido.MidiFile,
+) -> tuple[_Tempi, _Metres, list[tuple[int, Drum, int]], int]:
+    tempi, metres, notes, end = [(0, 500_000)], [(0, Metre(4, 4))], [], 0
+    for track in file.tracks:
+        tick = 0
+        for message in track:
+            tick += message.time
+            if message.type == "set_tempo":
+                tempi.append((tick, message.tempo))
+            elif message.type == "time_signature":
+                metres.append((tick, Metre(message.numerator, message.denominator)))
+            elif message.type == "note_on" and message.velocity and message.note in BY_MIDI:
+                notes.append((tick, BY_MIDI[message.note], message.velocity))
+        end = max(end, tick)
+    return _last_at_each(tempi), _last_at_each(metres), notes, end
+
+
+def _last_at_each(events: Sequence[tuple[int, _T]]) -> list[tuple[int, _T]]:
+    """In order of tick; of several at one tick the last."""
+    return sorted(dict(sorted(events, key=lambda event: event[0])).items())
+
+
+def _to_seconds(ticks: NDArray[np.float64], tempi: _Tempi, resolution: int) -> NDArray[np.float64]:
+    at = np.array([tick for tick, _ in tempi], np.float64)
+    rate = np.array([tempo * 1e-6 / resolution for _, tempo in tempi])
+    start = np.concatenate(([0.0], np.cumsum(np.diff(at) * rate[:-1])))
+    segment = np.searchsorted(at, ticks, side="right") - 1
+    return np.asarray(start[segment] + (ticks - at[segment]) * rate[segment], np.float64)
+
+
+def _grid_ticks(
+    metres: _Metres, end: int, resolution: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    beats: list[float] = []
+    downbeats: list[float] = []
+    stops = [tick for tick, _ in metres[1:]] + [end + 1]
+    for (tick, metre), stop in zip(metres, stops, strict=True):
+        step = resolution * float(metre.beat)
+        some = np.arange(tick, stop - 1e-6, step).tolist()
+        beats += some
+        downbeats += some[:: metre.numerator]
+    return np.array(beats), np.array(downbeats)
+
+
+def _main_metre(metres: _Metres, end: int) -> tuple[Metre, int]:
+    """The metre that covers most, and where it first begins: lead-in and pickup left out."""
+    cover: dict[Metre, int] = {}
+    stops = [tick for tick, _ in metres[1:]] + [end]
+    for (tick, metre), stop in zip(metres, stops, strict=True):
+        cover[metre] = cover.get(metre, 0) + stop - tick
+    main = max(cover, key=lambda metre: cover[metre])
+    return main, next(tick for tick, metre in metres if metre == main)
+
+
+def _read_text(path: Path) -> Performance:
+    rows = []
+    for number, line in _lines(path):
+        parts = line.replace(",", " ").replace("\t", " ").split(maxsplit=1)
+        label, _, last = parts[1].strip().rpartition(" ") if len(parts) == 2 else ("", "", "")
+        velocity = float("nan")
+        if label and last.isdigit():
+            velocity = float(last)
+        elif len(parts) == 2:
+            label = parts[1].strip()
+        name = _class_of(label)
+        try:
+            rows.append((float(parts[0]), name, velocity))
+        except ValueError:
+            name = ""
+        if not name:
+            raise InputError(f"{path}, line {number}: not 'seconds drum [velocity]': {line!r}")
+    rows.sort(key=lambda row: row[0])
+    return Performance(
+        np.array([row[0] for row in rows]),
+        tuple(row[1] for row in rows),
+        np.array([row[2] for row in rows]),
+    )
+
+
+def _class_of(label: str) -> str:
+    if label in SCORING_CLASSES:
+        return label
+    drum = BY_MIDI.get(int(label)) if label.isdigit() else BY_NAME.get(label)
+    return drum.scoring if drum else ""
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: neither a .mid nor text") from None
+    return [
+        (number, line.strip())
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+
+
+def _numbers(path: Path, number: int, line: str) -> tuple[float, float]:
+    try:
+        time, beat = line.split()[:2]
+        return float(time), float(beat)
+    except ValueError:
+        raise InputError(f"{path}, line {number}: not 'seconds number-in-bar': {line!r}") from None

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drum2midi.errors import InputError
+from drum2midi.evaluation import CONFUSION_LABELS, Score, evaluate
+from drum2midi.midi import write_midi
+from drum2midi.references import read_performance
+from drum2midi.transcription import Metre, Transcription
+
+
+def text(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_midi_file_against_itself(two_bars: Transcription, tmp_path: Path) -> None:
+    write_midi(two_bars, tmp_path / "a.mid")
+    performance = read_performance(tmp_path / "a.mid")
+    assert performance.metre == Metre(4, 4)
+    assert performance.beats is not None
+    assert performance.downbeats is not None
+    # The lead-in of a second is two quarters; the bars begin at 1 s.
+    np.testing.assert_allclose(performance.beats[:4], [0.0, 0.5, 1.0, 1.5], atol=1e-12)
+    np.testing.assert_allclose(performance.downbeats, [0.0, 1.0, 3.0, 5.0], atol=1e-12)
+    result = evaluate(performance, performance)
+    assert result.micro == result.micro + Score(0, 0, 0) == Score(24, 24, 24)
+    assert (result.beats, result.downbeats) == (1.0, 1.0)
+    assert (result.metre, result.placement) == (True, 1.0)
+    assert result.velocity == pytest.approx(1.0, abs=1e-12)
+    assert result.confusion.trace() == result.confusion.sum() == 24
+
+
+def test_exact_figures(tmp_path: Path) -> None:
+    reference = text(
+        tmp_path / "ref.txt", "# a comment", "0.5 KD 100", "1.0\tSD\t50", "1.0,42", "1.5 snare 90",
+        "2.0 TT", "3.0 CY",
+    )  # fmt: skip
+    estimate = text(
+        tmp_path / "est.txt", "0.54 kick 90", "1.06 SD 40", "1.01 closed hi-hat 60", "1.5 38 70",
+        "2.01 CY", "4.0 HH",
+    )  # fmt: skip
+    result = evaluate(read_performance(reference), read_performance(estimate))
+    assert result.strokes == {
+        "KD": Score(1, 1, 1), "SD": Score(1, 2, 2), "TT": Score(0, 1, 0),
+        "HH": Score(1, 1, 2), "CY": Score(0, 1, 1),
+    }  # fmt: skip
+    assert result.micro == Score(3, 6, 6)
+    assert result.micro.f == pytest.approx(0.5, abs=1e-12)
+    assert result.strokes["SD"].recall == 0.5
+    assert result.onsets == Score(4, 5, 6)
+    labels = {name: i for i, name in enumerate(CONFUSION_LABELS)}
+    assert result.confusion[labels["TT"], labels["CY"]] == 1
+    assert result.confusion[labels["none"], labels["HH"]] == 1
+    assert result.confusion[labels["CY"], labels["none"]] == 1
+    assert result.confusion[:-1].sum() == 6
+    assert result.velocity is None
+    assert result.beats is result.placement is result.metre is None
+    wide = evaluate(read_performance(reference), read_performance(estimate), window=0.07)
+    assert wide.micro == Score(4, 6, 6)
+
+
+def test_place_in_the_bar_forgives_whole_bars_alone(
+    two_bars: Transcription, tmp_path: Path
+) -> None:
+    write_midi(two_bars, tmp_path / "a.mid")
+    reference = read_performance(tmp_path / "a.mid")
+    assert reference.places is not None
+    by_a_bar = replace(reference, places=reference.places + 4.0)
+    by_a_beat = replace(reference, places=reference.places + 1.0)
+    assert evaluate(reference, by_a_bar).placement == 1.0
+    # Moved by a beat, the last one's strokes alone fall a whole bar away from where they were.
+    assert evaluate(reference, by_a_beat).placement == 0.0
+
+
+def test_beats_from_text(two_bars: Transcription, tmp_path: Path) -> None:
+    write_midi(two_bars, tmp_path / "a.mid")
+    beats = text(tmp_path / "a.beats", *(f"{1 + 0.5 * i} {i % 4 + 1}" for i in range(8)))
+    reference = read_performance(tmp_path / "a.mid", beats=beats)
+    assert reference.downbeats is not None
+    assert reference.downbeats.tolist() == [1.0, 3.0]
+    result = evaluate(reference, read_performance(tmp_path / "a.mid"))
+    assert result.beats is not None
+    # The estimate also has the lead-in's beat at 0.5 s and the end's at 5 s.
+    assert result.beats == pytest.approx(2 * 8 / (8 + 10), abs=1e-12)
+
+
+def test_errors_name_file_and_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.mid: no such file"):
+        read_performance(tmp_path / "none.mid")
+    with pytest.raises(InputError, match=r"bad\.mid: not a MIDI file"):
+        read_performance(text(tmp_path / "bad.mid", "words"))
+    with pytest.raises(InputError, match=r"bad\.txt, line 2: not 'seconds drum"):
+        read_performance(text(tmp_path / "bad.txt", "1.0 KD", "2.0 banjo"))
+    with pytest.raises(InputError, match=r"bad\.txt, line 1: not 'seconds drum"):
+        read_performance(text(tmp_path / "bad.txt", "soon KD"))
+    good = text(tmp_path / "good.txt", "1.0 KD")
+    with pytest.raises(InputError, match=r"x\.beats, line 1: not 'seconds number-in-bar'"):
+        read_performance(good, beats=text(tmp_path / "x.beats", "one"))
+    nothing = read_performance(text(tmp_path / "empty.txt"))
+    with pytest.raises(InputError, match="the reference has no stroke"):
+        evaluate(nothing, nothing)
+    with pytest.raises(InputError, match="window 0 s is not positive"):
+        evaluate(read_performance(good), nothing, window=0)
+    (tmp_path / "raw.txt").write_bytes(bytes(range(128, 255)))
+    with pytest.raises(InputError, match=r"neither a \.mid nor text"):
+        read_performance(tmp_path / "raw.txt")
+
+
+def test_the_command(two_bars: Transcription, tmp_path: Path) -> None:
+    write_midi(two_bars, tmp_path / "a.mid")
+    command = [sys.executable, "-m", "drum2midi", "evaluate", "a.mid", "a.mid", "--json", "a.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "placement: 1.000" in done.stdout
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["strokes"]["micro"]["f"] == 1.0
+    assert figures["metre right"] is True
+    failed = subprocess.run(
+        [*command[:4], "none.mid", "a.mid"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert failed.returncode == 1
+    assert failed.stderr == "drum2midi: none.mid: no such file\n"
