@@ -124,12 +124,15 @@ def normalise(power: NDArray[np.float32], settings: FeatureSettings) -> NDArray[
 
     A recording without any loud frame, silence, comes out flat at the floor.
     """
-    reference = float(np.percentile(power.max(axis=1), _REFERENCE_PERCENTILE))
-    if reference <= _SILENCE:
-        return np.full_like(power, (settings.floor_db + 30.0) / 20.0)
-    floor = 10.0 ** (settings.floor_db / 10.0)
-    decibels = 10.0 * np.log10(power / np.float32(reference) + np.float32(floor))
-    return np.asarray((decibels + 30.0) / 20.0, np.float32)
+    features = np.full_like(power, (settings.floor_db + 30.0) / 20.0)
+    reference = np.float32(np.percentile(power.max(axis=1), _REFERENCE_PERCENTILE))
+    if reference > _SILENCE:
+        floor = np.float32(10.0 ** (settings.floor_db / 10.0))
+        # In pieces: an hour's worth of temporary arrays would be a gigabyte.
+        for first in range(0, len(power), _CHUNK_FRAMES):
+            some = slice(first, first + _CHUNK_FRAMES)
+            features[some] = (10.0 * np.log10(power[some] / reference + floor) + 30.0) / 20.0
+    return features
 
 
 @lru_cache(maxsize=8)

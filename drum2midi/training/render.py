@@ -35,7 +35,7 @@ _BALANCE: Final[Mapping[Drum, tuple[float, float]]] = {
     drums.HIGH_TOM: (-2.0, 3.0),
     drums.MID_TOM: (-2.0, 3.0),
     drums.FLOOR_TOM: (-1.0, 3.0),
-    drums.CRASH: (-7.0, 4.5),
+    drums.CRASH: (-8.0, 5.0),
     drums.RIDE: (-11.0, 5.0),
     drums.RIDE_BELL: (-9.0, 5.0),
 }
@@ -81,10 +81,10 @@ def _substitute(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Str
     for probability, source, target in (
         (0.10, drums.CLOSED_HAT, drums.RIDE),
         (0.05, drums.CLOSED_HAT, drums.OPEN_HAT),
-        (0.04, drums.CLOSED_HAT, drums.CRASH),
+        (0.08, drums.CLOSED_HAT, drums.CRASH),
         (0.10, drums.SNARE, drums.CROSS_STICK),
         (0.15, drums.RIDE, drums.CLOSED_HAT),
-        (0.08, drums.RIDE, drums.CRASH),
+        (0.12, drums.RIDE, drums.CRASH),
         (0.08, drums.RIDE, drums.RIDE_BELL),
         (0.04, drums.CLOSED_HAT, drums.FLOOR_TOM),
     ):
@@ -109,12 +109,12 @@ def _substitute(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Str
 
 
 def _thin(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
-    """Leave out strokes of one or two classes at random, in a third of the pieces.
+    """Leave out strokes of one or two classes at random, in nearly half of the pieces.
 
     A hi-hat goes with nearly every kick of a groove; a network that only sees
     such grooves hears a hat wherever a kick has a click.
     """
-    if rng.random() > 0.35:
+    if rng.random() > 0.45:
         return list(strokes)
     share = {name: float(rng.uniform(0.1, 1.0)) for name in rng.choice(_BUSES, size=2)}
     if rng.random() < 0.5:
@@ -123,9 +123,9 @@ def _thin(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
 
 
 def _decorate(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
-    """Crashes with some kicks, in a third of the pieces."""
+    """Crashes with some kicks, in half of the pieces."""
     out = list(strokes)
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         often = rng.uniform(0.02, 0.15)
         for stroke in strokes:
             if stroke.drum is drums.KICK and stroke.velocity > 50 and rng.random() < often:
@@ -249,6 +249,8 @@ def _mix(
         if not bus.any():
             continue
         sound = effects.equalise(bus, rng, depth_db=4.0, rate=rate)
+        if name == "KD" and rng.random() < 0.45:
+            sound = effects.brighten(sound, rng, rate=rate)
         if name in ("KD", "SD", "TT") and rng.random() < 0.4:
             sound = _random_compressor(sound, rng, rate=rate)
         if name in ("KD", "SD", "TT") and rng.random() < 0.3:

@@ -1,0 +1,81 @@
+"""How fast the stages are, as ratios to real time or to a library, on one thread.
+
+    OMP_NUM_THREADS=1 python benchmarks/speed.py [SONG]
+
+Takes examples/groove.flac, repeated to four minutes, if no song is given. CPU
+seconds are counted, not wall time.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import librosa
+import numpy as np
+import soundfile
+
+from drum2midi.audio import read_audio
+from drum2midi.beats import track_beats
+from drum2midi.features import log_mel
+from drum2midi.model import load_model
+from drum2midi.onsets import pick_hits
+from drum2midi.quantise import quantise
+
+SECONDS = 240
+_T = TypeVar("_T")
+
+
+def cpu_seconds(work: Callable[[], _T]) -> tuple[_T, float]:
+    """The result of the second run of some work, and its CPU seconds."""
+    work()
+    start = time.process_time()
+    result = work()
+    return result, time.process_time() - start
+
+
+def main() -> None:
+    song = Path(sys.argv[1] if len(sys.argv) > 1 else "examples/groove.flac")
+    model = load_model()
+    rate = model.features.sample_rate
+    once = read_audio(song, sample_rate=rate).samples
+    samples = np.resize(once, SECONDS * rate)
+    features, mel = cpu_seconds(lambda: log_mel([samples], model.features))
+    activations, network = cpu_seconds(lambda: model.activations(features))
+    hits, onsets = cpu_seconds(lambda: pick_hits(activations, model.picking))
+    grid, beats = cpu_seconds(lambda: track_beats(hits, duration=SECONDS))
+    _, places = cpu_seconds(lambda: quantise(hits, grid))
+    _, theirs = cpu_seconds(
+        lambda: librosa.feature.melspectrogram(
+            y=samples, sr=rate, n_fft=2048, hop_length=441, n_mels=96
+        )
+    )
+    print(f"features            {SECONDS / mel:7.0f} x real time")
+    print(f"librosa's mel       {theirs / mel:7.1f} x the time of ours")
+    print(f"network             {SECONDS / network:7.0f} x real time")
+    print(f"features + network  {SECONDS / (mel + network):7.0f} x real time")
+    print(f"onsets              {SECONDS / onsets:7.0f} x real time")
+    print(f"grid                {SECONDS / (beats + places):7.0f} x real time ({beats:.2f} s)")
+    fresh_process(samples, rate)
+
+
+def fresh_process(samples: np.ndarray, rate: int) -> None:
+    """A .mid and a sheet of four minutes, from the start of the program."""
+    with tempfile.TemporaryDirectory() as folder:
+        song = Path(folder) / "song.wav"
+        soundfile.write(song, samples, rate)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "drum2midi", song, "-q"], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"fresh process       {SECONDS / spent:7.0f} x real time ({spent:.1f} CPU s)")
+
+
+if __name__ == "__main__":
+    main()
