@@ -65,7 +65,8 @@ def _transcribe(
             "-o",
             "--output",
             metavar="FILE",
-            help="What to write; the suffix says how: .mid, .musicxml, .xml, .mxl, .csv, .json. "
+            help="What to write; the suffix says how: .mid, .musicxml, .mxl, .pdf, .svg (sheet), "
+            ".wav (the strokes played), .png (a picture over time), .csv, .json. "
             "May be given several times. [default: SONG.mid and SONG.musicxml]",
         ),
     ] = None,
@@ -86,6 +87,32 @@ def _transcribe(
             help="In the .mid: strokes on the grid, or each where it was played.",
         ),
     ] = "grid",
+    drum_map: Annotated[
+        str,
+        typer.Option(
+            metavar="gm|roland-td|FILE.toml",
+            help="Notes of the .mid; a file has [notes] with lines such as kick = 36.",
+        ),
+    ] = "gm",
+    hat_cc4: Annotated[
+        bool, typer.Option("--hat-cc4", help="In the .mid: hi-hat openness as controller 4 too.")
+    ] = False,
+    paper: Annotated[
+        str, typer.Option(metavar="a4|letter", help="Size of the pages of a .pdf or .svg.")
+    ] = "a4",
+    repeats: Annotated[
+        bool,
+        typer.Option(
+            "--repeats/--no-repeats",
+            help="In the sheet: passages that look the same once, between repeat barlines.",
+        ),
+    ] = False,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="In the .wav: play the strokes over the song.")
+    ] = False,
+    click: Annotated[
+        bool, typer.Option("--click", help="In the .wav: a click on every beat.")
+    ] = False,
     start: Annotated[float, typer.Option(help="Listen from this second.", min=0.0)] = 0.0,
     end: Annotated[float | None, typer.Option(help="Listen up to this second.", min=0.0)] = None,
     sensitivity: Annotated[
@@ -93,7 +120,7 @@ def _transcribe(
         typer.Option(help="0 hears only what is certain, 1 hears ghosts.", min=0.0, max=1.0),
     ] = 0.5,
     title: Annotated[
-        str | None, typer.Option(help="Title of the sheet. [default: the file's name]")
+        str | None, typer.Option(help="Title of the sheet. [default: the song's tag or file name]")
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Another model file than the one that ships.")
@@ -106,13 +133,22 @@ def _transcribe(
     drum2midi song.wav writes song.mid for a DAW and song.musicxml for MuseScore, beside the song.
     """
     _set_up_logging(quiet=quiet, verbose=verbose)
-    from drum2midi.writers import TIMINGS, check_output
+    from drum2midi.writers import WriteOptions, check_output, save
 
     targets = output or [song.with_suffix(".mid"), song.with_suffix(".musicxml")]
-    if timing not in TIMINGS:
-        raise InputError(f"timing {timing!r} is none of {', '.join(TIMINGS)}")
+    options = WriteOptions(
+        timing=timing,
+        drum_map=drum_map,
+        hat_cc4=hat_cc4,
+        paper=paper,
+        repeats=repeats,
+        recording=song,
+        start=start,
+        mix=mix,
+        click=click,
+    )
     for target in targets:
-        check_output(target)
+        check_output(target, options)
     from drum2midi.pipeline import transcribe
 
     with _progress(quiet=quiet) as progress:
@@ -129,7 +165,7 @@ def _transcribe(
             progress=progress,
         )
     for target in targets:
-        result.save(target, timing=timing)
+        save(result, target, options)
         _LOG.info("wrote %s", target)
     if not quiet:
         typer.echo(summary(result))
@@ -156,6 +192,9 @@ def _train(
     pieces: Annotated[int, typer.Option(help="Pieces of 24 s to render.", min=1)] = 6000,
     steps: Annotated[int, typer.Option(help="Batches to train for.", min=1)] = 6000,
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 1,
+    members: Annotated[
+        int, typer.Option(help="Networks to train; the model is their mean.", min=1)
+    ] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same material.")] = 0,
 ) -> None:
     """Train the model again, from one-shots and grooves (needs drum2midi[train])."""
@@ -164,7 +203,9 @@ def _train(
     from drum2midi.training.run import RunSettings, train
 
     sources = Sources(oneshots, grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ()))
-    settings = RunSettings(pieces=pieces, workers=workers, fit=FitSettings(steps=steps, seed=seed))
+    settings = RunSettings(
+        pieces=pieces, workers=workers, members=members, fit=FitSettings(steps=steps, seed=seed)
+    )
     scores = train(sources, run, output, settings=settings, dev_set=dev_set)
     for folder, score in scores.items():
         typer.echo(f"{folder}: micro F {score:.3f}")

@@ -1,14 +1,15 @@
 """MIDI: a transcription as a Standard MIDI File that lines up with its recording in a DAW.
 
-Format 1: a conductor track with the tempo map and the metres, and one drum
-track on channel 10 with General MIDI's notes. Silence before the first bar is a
-short lead-in whose tempo makes it last as long as the silence.
+Format 1: a conductor track with the tempo map, the metres and a marker for each section,
+and one drum track on channel 10 with General MIDI's notes or those of another map.
+Silence before the first bar is a short lead-in whose tempo makes it last as long as the
+silence.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from drum2midi.drummaps import GM, DrumMap
+from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
 from drum2midi.files import replacing
+from drum2midi.form import section_letters
 from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ TICKS: Final = 480
 """Ticks of a quarter note."""
 
 _CHANNEL: Final = 9
+_FOOT: Final = 4  # the controller that drum modules send for the hi-hat's pedal
+_HAT_POSITIONS: Final = {OPEN_HAT: 0, CLOSED_HAT: 127, PEDAL_HAT: 127}
 _NOTE_TICKS: Final = TICKS // 4
 _GRACE_TICKS: Final = TICKS // 16
 _SLOWEST, _FASTEST = 30.0, 300.0
@@ -55,7 +61,14 @@ class TempoMap:
     start: int
 
 
-def write_midi(transcription: Transcription, path: str | Path, *, timing: Timing = "grid") -> None:
+def write_midi(
+    transcription: Transcription,
+    path: str | Path,
+    *,
+    timing: Timing = "grid",
+    drum_map: DrumMap = GM,
+    hat_cc4: bool = False,
+) -> None:
     """Write a ``.mid``.
 
     Parameters
@@ -64,18 +77,28 @@ def write_midi(transcription: Transcription, path: str | Path, *, timing: Timing
     path : path
     timing : {"grid", "performed"}
         Strokes on the grid, or where they were played, over the same tempo map.
+    drum_map : DrumMap
+        The note of each drum; General MIDI's if not given.
+    hat_cc4 : bool
+        Whether to say with controller 4, too, how open the hi-hat is: 0 open, 127 closed.
 
     Raises
     ------
     InputError
         If the file cannot be written.
     """
-    file = to_mido(transcription, timing=timing)
+    file = to_mido(transcription, timing=timing, drum_map=drum_map, hat_cc4=hat_cc4)
     with replacing(Path(path)) as target:
         file.save(target)
 
 
-def to_mido(transcription: Transcription, *, timing: Timing = "grid") -> mido.MidiFile:
+def to_mido(
+    transcription: Transcription,
+    *,
+    timing: Timing = "grid",
+    drum_map: DrumMap = GM,
+    hat_cc4: bool = False,
+) -> mido.MidiFile:
     """The transcription as a `mido.MidiFile`; see `write_midi`."""
     import mido
 
@@ -92,9 +115,15 @@ def to_mido(transcription: Transcription, *, timing: Timing = "grid") -> mido.Mi
         for tick, metre in tempo_map.metres
     ]
     conductor += [(tick, mido.MetaMessage("set_tempo", tempo=us)) for tick, us in tempo_map.tempi]
+    for bar, letter in section_letters(transcription).items():
+        tick = tempo_map.start + _ticks(transcription.grid.bar_quarters[bar])
+        conductor.append((tick, mido.MetaMessage("marker", text=letter)))
     drums = [(0, mido.MetaMessage("track_name", name="Drums"))]
-    for tick, length, note in _placed(transcription, tempo_map.start, timing):
-        key, velocity = note.drum.midi, note.velocity
+    placed = _placed(transcription, tempo_map.start, timing, drum_map)
+    if hat_cc4:
+        drums += _hat_positions(placed)
+    for tick, length, note in placed:
+        key, velocity = drum_map[note.drum], note.velocity
         drums.append((tick, mido.Message("note_on", channel=_CHANNEL, note=key, velocity=velocity)))
         drums.append((tick + length, mido.Message("note_off", channel=_CHANNEL, note=key)))
     last_bar = tempo_map.start + _ticks(transcription.grid.bar_quarters[-1])
@@ -177,9 +206,9 @@ def _tempi(ticks: Sequence[int], seconds: Sequence[float]) -> tuple[tuple[int, i
 
 
 def _placed(
-    transcription: Transcription, start: int, timing: Timing
+    transcription: Transcription, start: int, timing: Timing, drum_map: DrumMap
 ) -> list[tuple[int, int, Note]]:
-    """(tick, length, note) of every stroke; no drum overlaps itself."""
+    """(tick, length, note) of every stroke; no key overlaps itself."""
     grid = transcription.grid
     if timing == "performed":
         quarters = grid.quarters([note.onset for note in transcription.notes])
@@ -189,14 +218,29 @@ def _placed(
             max(0, start + _grid_tick(note, grid, transcription.swing))
             for note in transcription.notes
         ]
-    by_drum: dict[int, list[tuple[int, Note]]] = {}
+    by_key: dict[int, list[tuple[int, Note]]] = {}
     for tick, note in sorted(
         zip(ticks, transcription.notes, strict=True),
         key=lambda placed: (placed[0], placed[1].onset),
     ):
-        by_drum.setdefault(note.drum.midi, []).append((tick, note))
-    placed = [stroke for strokes in by_drum.values() for stroke in _apart(strokes)]
+        by_key.setdefault(drum_map[note.drum], []).append((tick, note))
+    placed = [stroke for strokes in by_key.values() for stroke in _apart(strokes)]
     return sorted(placed, key=lambda stroke: (stroke[0], stroke[2].drum.midi))
+
+
+def _hat_positions(placed: Sequence[tuple[int, int, Note]]) -> Iterator[tuple[int, mido.Message]]:
+    """The hi-hat pedal's place, sent with each stroke that finds it in another."""
+    import mido
+
+    before = None
+    for tick, _, note in placed:
+        position = _HAT_POSITIONS.get(note.drum)
+        if position is not None and position != before:
+            message = mido.Message(
+                "control_change", channel=_CHANNEL, control=_FOOT, value=position
+            )
+            yield tick, message
+            before = position
 
 
 def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note]]:
@@ -244,7 +288,10 @@ def _track(events: Iterable[tuple[int, mido.Message]], *, end: int) -> mido.Midi
     return track
 
 
-_ORDER: Final = {"time_signature": 1, "set_tempo": 2, "note_off": 3, "note_on": 4}
+_ORDER: Final = {
+    "time_signature": 1, "set_tempo": 2, "marker": 3,
+    "note_off": 4, "control_change": 5, "note_on": 6,
+}  # fmt: skip
 
 
 def _ascii(text: str) -> str:

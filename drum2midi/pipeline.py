@@ -17,6 +17,7 @@ from drum2midi.features import log_mel
 from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import quantise
+from drum2midi.tags import read_tags
 from drum2midi.transcription import Metre, Transcription
 
 
@@ -50,7 +51,7 @@ def transcribe(
     sensitivity : float
         0 hears only what is certain, 1 hears ghosts.
     title : str, optional
-        Of the sheet; the file's name if not given.
+        Of the sheet; the recording's tag if not given, or else the file's name.
     model : path, optional
         Another model file than the one that ships.
     progress : callable, optional
@@ -79,4 +80,13 @@ def transcribe(
         metre = Metre.parse(metre)
     grid = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
     notes, swing = quantise(hits, grid)
-    return Transcription(hits, grid, notes, duration, title=title or path.stem, swing=swing)
+    tags = read_tags(path)
+    return Transcription(
+        hits,
+        grid,
+        notes,
+        duration,
+        title=title or tags.title or path.stem,
+        composer=tags.artist,
+        swing=swing,
+    )

@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -130,7 +131,7 @@ def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:
             by_drum.setdefault(hit.drum, []).append(index)
     for indices in by_drum.values():
         run: list[int] = []
-        for index, after in zip(indices, indices[1:], strict=False):
+        for index, after in pairwise(indices):
             hit, main = ordered[index], ordered[after]
             run.append(index)
             close = main.onset - hit.onset <= _GRACE_GAP

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -238,24 +238,24 @@ class Transcription:
     composer: str = ""
     swing: float = 0.5
 
-    def save(self, path: str | Path, *, timing: str = "grid") -> None:
+    def save(self, path: str | Path, **options: Any) -> None:
         """Write a file; the suffix says which kind.
 
         Parameters
         ----------
         path : path
-            ``.mid``, ``.musicxml``, ``.xml``, ``.mxl``, ``.csv`` or ``.json``.
-        timing : {"grid", "performed"}
-            Where a ``.mid`` puts the strokes.
+            ``.mid``, ``.musicxml``, ``.mxl``, ``.pdf``, ``.svg``, ``.csv``, ``.json`` …
+        **options
+            Fields of `drum2midi.writers.WriteOptions`, such as ``timing="performed"``.
 
         Raises
         ------
         InputError
             For an unknown suffix or a folder that cannot be written.
         """
-        from drum2midi.writers import save
+        from drum2midi.writers import WriteOptions, save
 
-        save(self, Path(path), timing=timing)
+        save(self, Path(path), WriteOptions(**options))
 
 
 def count_by_drum(hits: Sequence[Hit]) -> dict[Drum, int]:

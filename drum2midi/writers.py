@@ -2,61 +2,152 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from drum2midi.drummaps import find_drum_map
 from drum2midi.errors import InputError
+from drum2midi.sheet import PAPERS
 from drum2midi.transcription import Transcription
 
 TIMINGS: Final = ("grid", "performed")
-SUFFIXES: Final = (".mid", ".midi", ".musicxml", ".xml", ".mxl", ".csv", ".json")
 
 
-def check_output(path: Path) -> None:
-    """Raise `InputError` if nothing can be written to `path`; better before the work than after."""
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise InputError(f"{path}: cannot tell the format from {path.suffix!r}; use {known}")
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+@dataclass(frozen=True, kw_only=True)
+class WriteOptions:
+    """How to write the files whose kind leaves a choice.
 
-
-def save(transcription: Transcription, path: Path, *, timing: str = "grid") -> None:
-    """Write a transcription in the format that the suffix of `path` says.
-
-    Parameters
+    Attributes
     ----------
-    transcription : Transcription
-    path : Path
-        See `SUFFIXES`.
     timing : {"grid", "performed"}
         Where a ``.mid`` puts the strokes.
+    drum_map : str
+        The notes of a ``.mid``: ``"gm"``, ``"roland-td"`` or the path of a ``.toml`` file.
+    hat_cc4 : bool
+        Whether a ``.mid`` tells with controller 4, too, how open the hi-hat is.
+    paper : {"a4", "letter"}
+        Of a ``.pdf`` or ``.svg``.
+    repeats : bool
+        Whether a sheet has passages that look the same once, between repeat barlines.
+    recording : path, optional
+        The song: never written over, drawn in a ``.png``, mixed into a ``.wav`` with `mix`.
+    start : float
+        Seconds of the recording at which the transcription's times begin.
+    mix : bool
+        Whether a ``.wav`` plays the drums over the recording.
+    click : bool
+        Whether a ``.wav`` clicks on every beat.
 
     Raises
     ------
     InputError
-        For an unknown suffix or timing, or a folder that cannot be written.
+        For a choice that there is not.
     """
-    check_output(path)
-    suffix = path.suffix.lower()
-    if suffix in (".mid", ".midi"):
-        from drum2midi.midi import write_midi
 
-        if timing == "performed":
-            write_midi(transcription, path, timing="performed")
-        elif timing == "grid":
-            write_midi(transcription, path, timing="grid")
-        else:
-            raise InputError(f"timing {timing!r} is none of {', '.join(TIMINGS)}")
-    elif suffix == ".csv":
-        from drum2midi.tables import write_csv
+    timing: str = "grid"
+    drum_map: str = "gm"
+    hat_cc4: bool = False
+    paper: str = "a4"
+    repeats: bool = False
+    recording: Path | None = None
+    start: float = 0.0
+    mix: bool = False
+    click: bool = False
 
-        write_csv(transcription, path)
-    elif suffix == ".json":
-        from drum2midi.tables import write_json
+    def __post_init__(self) -> None:
+        for name, known in (("timing", TIMINGS), ("paper", PAPERS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"{name} {value!r} is none of {', '.join(known)}")
+        find_drum_map(self.drum_map)
+        if self.mix and self.recording is None:
+            raise InputError("nothing to mix the drums into: give the recording too")
 
-        write_json(transcription, path)
-    else:
-        from drum2midi.sheet import write_sheet
 
-        write_sheet(transcription, path)
+def check_output(path: Path, options: WriteOptions) -> None:
+    """Raise `InputError` if nothing can be written to `path`; better before the work than after."""
+    if path.suffix.lower() not in _WRITERS:
+        known = ", ".join(SUFFIXES)
+        raise InputError(f"{path}: cannot tell the format from {path.suffix!r}; use {known}")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    song = options.recording
+    if song is not None and path.exists() and song.exists() and path.samefile(song):
+        raise InputError(f"cannot write {path}: it is the recording itself")
+
+
+def save(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    """Write a transcription in the format that the suffix of `path` says.
+
+    Raises
+    ------
+    InputError
+        For an unknown suffix or a folder that cannot be written.
+    """
+    check_output(path, options)
+    _WRITERS[path.suffix.lower()](transcription, path, options)
+
+
+def _write_midi(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.midi import Timing, write_midi
+
+    timing: Timing = "performed" if options.timing == "performed" else "grid"
+    drum_map = find_drum_map(options.drum_map)
+    write_midi(transcription, path, timing=timing, drum_map=drum_map, hat_cc4=options.hat_cc4)
+
+
+def _write_sheet(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.sheet import write_sheet
+
+    write_sheet(transcription, path, repeats=options.repeats)
+
+
+def _write_pages(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.sheet import write_pages
+
+    write_pages(transcription, path, paper=options.paper, repeats=options.repeats)
+
+
+def _write_audition(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.audition import write_audition
+
+    recording = options.recording if options.mix else None
+    write_audition(
+        transcription, path, recording=recording, start=options.start, click=options.click
+    )
+
+
+def _write_plot(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.plot import write_plot
+
+    write_plot(transcription, path, recording=options.recording, start=options.start)
+
+
+def _write_csv(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.tables import write_csv
+
+    write_csv(transcription, path)
+
+
+def _write_json(transcription: Transcription, path: Path, options: WriteOptions) -> None:
+    from drum2midi.tables import write_json
+
+    write_json(transcription, path)
+
+
+_WRITERS: Final[dict[str, Callable[[Transcription, Path, WriteOptions], None]]] = {
+    ".mid": _write_midi,
+    ".midi": _write_midi,
+    ".musicxml": _write_sheet,
+    ".xml": _write_sheet,
+    ".mxl": _write_sheet,
+    ".pdf": _write_pages,
+    ".svg": _write_pages,
+    ".wav": _write_audition,
+    ".png": _write_plot,
+    ".csv": _write_csv,
+    ".json": _write_json,
+}
+SUFFIXES: Final = tuple(_WRITERS)

@@ -113,6 +113,15 @@ def test_any_known_metre_gives_bars_of_it(metre: str) -> None:
     assert str(grid.metre) == metre
 
 
+@pytest.mark.parametrize(("tempo", "metre"), [(20, "4/4"), (400, "4/4"), (240, "6/8"), (20, "6/8")])
+@pytest.mark.parametrize("steady", [False, True])
+def test_extreme_tempo_and_metre_still_give_a_grid(tempo: int, metre: str, steady: bool) -> None:
+    hits, _, _ = play(ROCK, bars=60)
+    grid = track_beats(hits, duration=130, tempo=tempo, metre=Metre.parse(metre), steady=steady)
+    assert grid.tempo == pytest.approx(tempo, rel=0.15)
+    assert grid.end > hits[-1].onset
+
+
 def test_steady_loops_have_their_exact_tempo() -> None:
     rng = np.random.default_rng(1)
     errors = []

@@ -230,6 +230,8 @@ def test_train_from_material_to_a_model_that_transcribes(
 ) -> None:
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
     pytest.importorskip("tf2onnx", reason="needs drum2midi[train]")
+    import keras
+
     from drum2midi.training import export
     from drum2midi.training.fit import FitSettings
     from drum2midi.training.network import NetworkSettings
@@ -237,6 +239,7 @@ def test_train_from_material_to_a_model_that_transcribes(
 
     small = RunSettings(
         pieces=2,
+        members=2,
         network=NetworkSettings(filters=(2, 2, 2), context=8, recurrent=4),
         fit=FitSettings(steps=2, batch=2, steps_an_epoch=2),
     )
@@ -248,17 +251,22 @@ def test_train_from_material_to_a_model_that_transcribes(
     activations = model.activations(np.zeros((500, 96), np.float32))
     assert activations.drums.shape == (500, 12)
 
+    members = [
+        keras.models.load_model(tmp_path / "run" / f"member-{i}" / "model.keras", compile=False)
+        for i in range(2)
+    ]
+    noise = np.random.default_rng(1).normal(size=(1, 100, 96)).astype(np.float32)
+    mean = np.mean([np.asarray(member(noise)) for member in members], axis=0)
+    np.testing.assert_allclose(model.activations(noise[0]).classes, mean[0, :, :5], atol=1e-5)
+
     # Long songs go through in chunks, and nobody hears where.
     features = np.random.default_rng(0).normal(size=(7000, 96)).astype(np.float32)
     whole = model._session.run(None, {model._input: features[None]})[0][0]
     np.testing.assert_allclose(model.activations(features).classes, whole[:, :5], atol=1e-4)
 
-    import keras
-
-    trained = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "TOLERANCE", -1.0)
         refused = tmp_path / "refused.onnx"
         with pytest.raises(InputError, match="ONNX and Keras differ"):
-            export.export(trained, refused, SETTINGS, model.picking, {})
+            export.export(members[0], refused, SETTINGS, model.picking, {})
         assert not refused.exists()

@@ -87,11 +87,12 @@ def _all_readings(
     strokes: Strokes, tempo: float | None, metre: Metre | None, steady: bool
 ) -> tuple[list[Reading], NDArray[np.float64]]:
     """Readings of the tracked and of the steady pulse, and their scores."""
-    weights = model()["pulse"]
+    weights = model()["pulse"].astype(np.float64)
     if tempo is None:
         tracked = track_pulse(strokes, weights)
     else:
-        frames = _comfortable_period(60 / tempo) / FRAME
+        beat = 60 / tempo * (float(metre.beat / metre.pulse) if metre else 1.0)
+        frames = _comfortable_period(beat) / FRAME
         low, high = (int(frames * (1 + sign * _TEMPO_SLACK)) for sign in (-1, 1))
         tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
     tracked = settle(tracked, strokes)
@@ -106,18 +107,15 @@ def _all_readings(
     return found, rank(np.concatenate(features))
 
 
-def _comfortable_period(pulse: float) -> float:
-    """Seconds of the multiple or division of a known pulse that is easiest to track."""
-    periods = [pulse * ratio for ratio in (1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4)]
+def _comfortable_period(beat: float) -> float:
+    """Seconds of the pulse of which a known beat is a level and that is easiest to track."""
+    periods = [beat / ratio for ratio in (1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4)]
     return min(periods, key=lambda period: abs(np.log(period / FRAME / _COMFORTABLE)))
 
 
 def _limits(tempo: float | None, metre: Metre | None) -> dict[int, tuple[float, float]]:
     """Seconds that a beat may last, for every number of beats in a bar to consider."""
-    if metre is None:
-        metres = [metre_of(count, np.inf) for count in PERIODS]
-    else:
-        metres = [metre]
+    metres = [metre] if metre else [metre_of(count, np.inf) for count in PERIODS]
     if tempo is None:
         known = metre is None
         return {m.numerator: PERIODS[m.numerator] if known else _ANY_PERIOD for m in metres}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from drum2midi.beats.metrical import Reading
-from drum2midi.beats.settle import settle, steady_line
+from drum2midi.beats.settle import phases, settle, steady_line
 from drum2midi.beats.strokes import Strokes
 from drum2midi.transcription import Bar, Grid, Metre
 
@@ -44,7 +45,7 @@ def default_grid(
     start = max(float(times[0]), 0.0) if len(times) else 0.0
     last = float(times[-1]) if len(times) else min(duration, step)
     count = metre.numerator * (int((last - start) / step / metre.numerator + 1e-9) + 1)
-    beats = start + step * np.arange(count + 1)
+    beats = start + step * np.arange(count + 1, dtype=np.float64)
     return Grid(_split(beats, 0, metre), float(beats[-1]), 0.0)
 
 
@@ -73,23 +74,34 @@ def make_grid(
         Of the reading.
     """
     metre = metre or metre_of(reading.count, reading.period)
-    first, last = np.floor(reading.beats(strokes.times[[0, -1]]) + _EARLY).astype(int)
+    beats, downbeat = _beats(strokes, reading, metre, tempo=tempo, steady=steady)
+    first, last = np.floor(phases(strokes.times[[0, -1]], beats) + _EARLY).astype(int)
+    start = _first_beat(beats, int(first), downbeat, metre)
+    end = int(last + 1 + (downbeat - last - 1) % reading.count)
+    times = beats[start : end + 1].copy()
+    times[0] = max(times[0], 0.0)
+    pickup = (downbeat - start) % reading.count
+    return Grid(_split(times, pickup, metre), float(times[-1]), confidence)
+
+
+def _beats(
+    strokes: Strokes, reading: Reading, metre: Metre, *, tempo: float | None, steady: bool
+) -> tuple[NDArray[np.float64], int]:
+    """Beats from well before the first stroke to after the last, and the index of a downbeat."""
     margin = (_LEAD_BARS + 2) * reading.count
+    first, last = np.floor(reading.beats(strokes.times[[0, -1]])).astype(int)
     numbers = np.arange(first - margin, last + margin + 1)
     beats = reading.seconds(numbers.astype(np.float64))
-    if steady:
-        beats = steady_line(beats, strokes, tempo=tempo, per_pulse=float(metre.pulse / metre.beat))
-    else:
+    if not steady:
         constant = np.ptp(np.diff(reading.pulse)) < 1e-6
         reach = _STEADY_REACH if constant else _REACH
         beats = settle(beats, strokes, reach=max(reach / reading.period, 2.0))
-    start = _first_beat(beats, int(first - numbers[0]), int(reading.downbeat - numbers[0]), metre)
-    whole = -(-(last + 1 - reading.downbeat) // reading.count) * reading.count
-    end = int(whole + reading.downbeat - numbers[0])
-    pickup = int(reading.downbeat - numbers[0] - start) % reading.count
-    times = beats[start : end + 1].copy()
-    times[0] = max(times[0], 0.0)
-    return Grid(_split(times, pickup, metre), float(times[-1]), confidence)
+        return beats, int(reading.downbeat - numbers[0])
+    per_pulse = float(metre.pulse / metre.beat)
+    origin, period = steady_line(beats, strokes, tempo=tempo, per_pulse=per_pulse)
+    first, last = np.floor((strokes.times[[0, -1]] - origin) / period).astype(int)
+    steps = np.arange(first - margin, last + margin + 1)
+    return origin + period * steps, int(reading.downbeat - numbers[0] - steps[0])
 
 
 def _first_beat(beats: NDArray[np.float64], first: int, downbeat: int, metre: Metre) -> int:
@@ -108,7 +120,4 @@ def _first_beat(beats: NDArray[np.float64], first: int, downbeat: int, metre: Me
 def _split(beats: NDArray[np.float64], pickup: int, metre: Metre) -> tuple[Bar, ...]:
     """Bars of beats, the last of which only ends the last bar."""
     edges = [0, *range(pickup or metre.numerator, len(beats), metre.numerator)]
-    return tuple(
-        Bar(metre, tuple(float(beat) for beat in beats[a:b]))
-        for a, b in zip(edges, edges[1:], strict=False)
-    )
+    return tuple(Bar(metre, tuple(float(beat) for beat in beats[a:b])) for a, b in pairwise(edges))

@@ -145,7 +145,7 @@ def fold(strokes: Strokes, pulse: NDArray[np.float64], ratio: float, offset: flo
     cells = np.zeros((int(tick.max()) // TICKS + 1, TICKS, _CHANNELS), np.float32)
     np.add.at(cells, (tick // TICKS, tick % TICKS, strokes.classes), strokes.weights)
     cells = np.minimum(cells, 1)
-    np.maximum.at(cells, (tick // TICKS, tick % TICKS, _CHANNELS - 1), strokes.loudness)
+    np.maximum.at(cells[:, :, -1], (tick // TICKS, tick % TICKS), strokes.loudness)
     return Folded(cells.reshape(len(cells), -1), origin, float(tick.min()) / TICKS, float(fit))
 
 

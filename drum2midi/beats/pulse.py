@@ -54,7 +54,7 @@ def phase_densities(weights: NDArray[np.float64], period: int) -> NDArray[np.flo
     bumps = np.exp(-0.5 * (off * period * FRAME / _SIGMA) ** 2)
     density = weights @ bumps.T
     density /= density.mean(1, keepdims=True)
-    return (1 - _FLOOR) * density + _FLOOR
+    return np.add((1 - _FLOOR) * density, _FLOOR, dtype=np.float64)
 
 
 def _segment_scores(
@@ -116,12 +116,11 @@ def track_pulse(
         left = (best[rows, :, None] - costs).max(1) + scores[rows]
         target = rows[:, None] + periods
         best[target, columns] = np.maximum(best[target, columns], left)
-    return _backtrack(best, scores, costs, periods, last, first)
+    return _backtrack(best, costs, periods, last, first)
 
 
 def _backtrack(
     best: NDArray[np.float64],
-    scores: NDArray[np.float64],
     costs: NDArray[np.float64],
     periods: NDArray[np.int64],
     last: int,
@@ -130,20 +129,15 @@ def _backtrack(
     """Follow the best path from the end; the first beat is the one that nothing led to."""
     longest = int(periods[-1])
     final = best[last : last + longest]
-    frame, column = np.unravel_index(int(np.argmax(final)), final.shape)
-    frame, column = int(frame) + last, int(column)
+    row, column = divmod(int(np.argmax(final)), len(periods))
+    frame = last + row
     beats = [frame]
     while True:
         frame -= int(periods[column])
         beats.append(frame)
-        if frame < first + periods[column] and frame - first < longest:
-            before = best[frame] - costs[:, column]
-            column = int(np.argmax(before))
-            if best[frame, column] == 0.0:
-                break
-            continue
         column = int(np.argmax(best[frame] - costs[:, column]))
-    return (np.array(beats[::-1]) - longest) * FRAME
+        if best[frame, column] == 0.0 and frame < first + periods[column]:
+            return np.array(beats[::-1], dtype=np.float64) * FRAME - longest * FRAME
 
 
 def steady_period(times: NDArray[np.float64], weights: NDArray[np.float64], guess: float) -> float:
@@ -162,17 +156,20 @@ def steady_period(times: NDArray[np.float64], weights: NDArray[np.float64], gues
         Seconds.
     """
     span = max(float(times[-1] - times[0]), guess)
-    # Fine enough that the last stroke moves by a sixteenth of a beat from step to step.
-    steps = min(2001, 2 * int(np.ceil(16 * 0.015 * span / guess)) + 3)
+    # Fine enough that the last stroke moves by a thirty-second of a beat from step to step.
+    steps = min(2001, 2 * int(np.ceil(32 * 0.015 * span / guess)) + 3)
     periods = guess * np.linspace(0.985, 1.015, steps)
     turns = np.exp(2j * np.pi * times / periods[:, None])
-    return float(periods[np.argmax(np.abs(turns @ weights) + np.abs(turns**2 @ weights))])
+    # Strokes on beats, halves and quarters of them; a pulse may be too slow by two levels.
+    lined_up = sum(np.abs(turns**power @ weights) for power in (1, 2, 4))
+    return float(periods[np.argmax(lined_up)])
 
 
 def steady_pulse(strokes: Strokes, pulse: NDArray[np.float64]) -> NDArray[np.float64]:
     """The pulse of one tempo throughout that comes nearest to a given one."""
     period = steady_period(strokes.times, strokes.weights, float(np.median(np.diff(pulse))))
-    phase = np.angle(np.exp(2j * np.pi * strokes.times / period) @ strokes.weights) / (2 * np.pi)
+    inside = pulse[(pulse > strokes.times[0] - period) & (pulse < strokes.times[-1] + period)]
+    phase = np.angle(np.exp(2j * np.pi * inside / period).sum()) / (2 * np.pi)
     first = np.floor(strokes.times[0] / period - phase)
     last = np.ceil(strokes.times[-1] / period - phase)
-    return period * (phase + np.arange(first, last + 2))
+    return np.asarray(period * (phase + np.arange(first, last + 2)))

@@ -64,8 +64,8 @@ def settle(
     bins = 2 * len(beats) + 2 * half
     inside = near & (place > -half) & (place < bins - half)
     index = place[inside] + half
-    mass = np.bincount(index, weight[inside], minlength=bins)
-    moved = np.bincount(index, weight[inside] * error[inside], minlength=bins)
+    mass = np.bincount(index, weight[inside], minlength=bins).astype(np.float64)
+    moved = np.bincount(index, weight[inside] * error[inside], minlength=bins).astype(np.float64)
     correction = _local_lines(mass, moved, reach)[half : half + 2 * len(beats) : 2]
     settled = beats + correction
     return settled if np.all(np.diff(settled) > 0) else beats
@@ -102,8 +102,8 @@ def steady_line(
     *,
     tempo: float | None = None,
     per_pulse: float = 1.0,
-) -> NDArray[np.float64]:
-    """Beats of one tempo, fitted to all strokes at once.
+) -> tuple[float, float]:
+    """One tempo, fitted to all strokes at once.
 
     Every drum gets an offset of its own, so that a kick that is always heard late does
     not bend the tempo. A whole number of pulses a minute is taken where the data do not
@@ -121,23 +121,25 @@ def steady_line(
 
     Returns
     -------
-    array
-        As many beats, evenly spaced.
+    origin, period : float
+        Seconds of the first of the beats, and in a beat.
     """
-    fitted = beats
+    numbers = np.arange(len(beats), dtype=np.float64)
     guess = float(np.median(np.diff(beats)))
+    origin, period, spread = float(np.median(beats - guess * numbers)), guess, np.inf
     for _ in range(4):
-        slope, origin, spread = _fit_line(fitted, strokes)
-        if abs(slope / guess - 1) > _BENT:
-            return beats
-        fitted = origin + slope * np.arange(len(beats))
-    rate = 60 / (slope * per_pulse)
-    exact = tempo or _whole_tempo(rate, rate * spread / slope)
+        fit = _fit_line(origin + period * numbers, strokes)
+        if abs(fit[0] / guess - 1) > _BENT:
+            break
+        period, origin, spread = fit
+    rate = 60 / (period * per_pulse)
+    exact = tempo or _whole_tempo(rate, rate * spread / period)
     if exact is None:
-        return fitted
-    middle = float(phases(np.array([strokes.times.mean()]), fitted)[0])
-    period = 60 / (exact * per_pulse)
-    return fitted[0] + slope * middle + period * (np.arange(len(beats)) - middle)
+        return origin, period
+    # Turn the line around the middle of the strokes, where it is known best.
+    middle = (float(strokes.times.mean()) - origin) / period
+    known = 60 / (exact * per_pulse)
+    return origin + (period - known) * middle, known
 
 
 def _fit_line(beats: NDArray[np.float64], strokes: Strokes) -> tuple[float, float, float]:

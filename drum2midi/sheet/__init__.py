@@ -1,4 +1,4 @@
-"""The drum sheet: a transcription as a music21 score and as MusicXML.
+"""The drum sheet: a transcription as a music21 score, as MusicXML and as pages.
 
 music21 takes long to import, so it is imported when a score is asked for.
 """
@@ -6,18 +6,37 @@ music21 takes long to import, so it is imported when a score is asked for.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from drum2midi.drums import DRUMS
+from drum2midi.errors import InputError
+from drum2midi.files import replacing
 from drum2midi.transcription import Transcription
 
 if TYPE_CHECKING:
     from music21.stream import Score
 
-__all__ = ["to_music21", "write_sheet"]
+__all__ = ["to_music21", "write_pages", "write_sheet"]
 
 
-def to_music21(transcription: Transcription) -> Score:
+PAPERS: Final = ("a4", "letter")
+
+
+def to_music21(transcription: Transcription, *, repeats: bool = False) -> Score:
     """Engrave a transcription as a music21 score of one drum-set part.
+
+    Parameters
+    ----------
+    transcription : Transcription
+    repeats : bool
+        Whether to write passages that look the same once, between repeat barlines.
+
+    Returns
+    -------
+    music21.stream.Score
+
+    Notes
+    -----
 
     The score is complete, beams and tuplets included, and can be shown or changed with
     music21. `write_sheet` knows more about drums than music21's own exporter does: it
@@ -25,10 +44,10 @@ def to_music21(transcription: Transcription) -> Score:
     """
     from drum2midi.sheet.engraver import engrave
 
-    return engrave(transcription)
+    return engrave(transcription, repeats=repeats)
 
 
-def write_sheet(transcription: Transcription, path: str | Path) -> None:
+def write_sheet(transcription: Transcription, path: str | Path, *, repeats: bool = False) -> None:
     """Write a transcription as MusicXML.
 
     Parameters
@@ -36,6 +55,8 @@ def write_sheet(transcription: Transcription, path: str | Path) -> None:
     transcription : Transcription
     path : path
         ``.musicxml`` or ``.xml``, or ``.mxl`` for a compressed file.
+    repeats : bool
+        See `to_music21`.
 
     Raises
     ------
@@ -44,4 +65,58 @@ def write_sheet(transcription: Transcription, path: str | Path) -> None:
     """
     from drum2midi.sheet.musicxml import write
 
-    write(to_music21(transcription), Path(path))
+    write(to_music21(transcription, repeats=repeats), Path(path))
+
+
+def write_pages(
+    transcription: Transcription, path: str | Path, *, paper: str = "a4", repeats: bool = False
+) -> tuple[Path, ...]:
+    """Write a transcription as pages to look at or print.
+
+    Parameters
+    ----------
+    transcription : Transcription
+    path : path
+        ``.pdf``; or ``.svg``, of which the second page is ``song-2.svg`` and so on.
+    paper : {"a4", "letter"}
+    repeats : bool
+        See `to_music21`.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        For another suffix or paper, or if a file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in {".pdf", ".svg"}:
+        raise InputError(f"cannot write {path}: pages are .pdf or .svg")
+    if paper not in PAPERS:
+        raise InputError(f"paper {paper!r} is none of {', '.join(PAPERS)}")
+    from drum2midi.sheet import musicxml, pages
+
+    score = to_music21(transcription, repeats=repeats)
+    title, composer = score.metadata.title, score.metadata.composer or ""
+    played = {note.drum for note in transcription.notes}
+    drums = [drum for drum in DRUMS if drum in played]
+    xml = musicxml.to_bytes(score)
+    drawn = pages.draw_pages(xml, paper=paper, composer=composer, drums=drums)
+    if suffix == ".svg":
+        contents = {_page_path(path, i): pages.to_bytes(page) for i, page in enumerate(drawn)}
+    else:
+        from drum2midi.sheet import pdf
+
+        contents = {path: pdf.to_bytes(drawn, title=title, author=composer)}
+    for target, content in contents.items():
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
+    return tuple(contents)
+
+
+def _page_path(path: Path, index: int) -> Path:
+    return path if index == 0 else path.with_stem(f"{path.stem}-{index + 1}")

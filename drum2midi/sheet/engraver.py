@@ -15,6 +15,7 @@ from music21 import (
     beam,
     clef,
     duration,
+    expressions,
     instrument,
     metadata,
     meter,
@@ -28,6 +29,7 @@ from music21.common.numberTools import opFrac
 
 from drum2midi.drums import DRUMS, FEET, HANDS, OPEN_HAT, Drum
 from drum2midi.sheet.page import Chord, Events, Measure, Stroke, lay_out
+from drum2midi.sheet.repeats import fold
 from drum2midi.sheet.rhythm import QUARTER, Value
 from drum2midi.sheet.tempo import TempoMark
 from drum2midi.transcription import Transcription
@@ -45,9 +47,11 @@ _BEAM_TYPES: Final[dict[str, tuple[str, str | None]]] = {
 }
 
 
-def engrave(transcription: Transcription) -> stream.Score:
-    """Make the music21 score of a transcription."""
+def engrave(transcription: Transcription, *, repeats: bool = False) -> stream.Score:
+    """Make the music21 score of a transcription, with repeated passages folded if wanted."""
     measures = lay_out(transcription)
+    if repeats:
+        measures = fold(measures)
     kit = _Kit(measures)
     part = stream.Part(id=PART_ID)
     part.partName = PART_NAME
@@ -59,7 +63,7 @@ def engrave(transcription: Transcription) -> stream.Score:
         engraved = _measure(measure, kit)
         part.coreInsert(place, engraved)
         place += Fraction(measure.length, QUARTER)
-        if measure is measures[-1]:
+        if measure is measures[-1] and measure.times == 1:
             engraved.rightBarline = bar.Barline("final")
     part.coreElementsChanged()
     score = stream.Score([part])
@@ -128,6 +132,14 @@ def _measure(measure: Measure, kit: _Kit) -> stream.Measure:
         engraved.clef = clef.PercussionClef()
     if measure.tempo is not None:
         engraved.coreInsert(0.0, _tempo_mark(measure.tempo, measure.words))
+    if measure.letter:
+        engraved.coreInsert(0.0, expressions.RehearsalMark(measure.letter))
+    if measure.begins_repeat:
+        engraved.leftBarline = bar.Repeat(direction="start")
+    if measure.times > 1:
+        engraved.rightBarline = bar.Repeat(direction="end", times=measure.times)
+    if measure.times > 2:  # once again goes without saying
+        engraved.coreInsert(0.0, _played(measure.times))
     for voice in (HANDS, FEET):
         if voice in measure.voices:
             engraved.coreInsert(0.0, _voice(voice, measure.voices[voice], kit))
@@ -140,6 +152,13 @@ def _measure(measure: Measure, kit: _Kit) -> stream.Measure:
 def _tempo_mark(mark: TempoMark, words: str) -> tempo.MetronomeMark:
     referent = duration.Duration(mark.pulse)
     return tempo.MetronomeMark(words or None, number=mark.per_minute, referent=referent)
+
+
+def _played(times: int) -> expressions.TextExpression:
+    """How often a passage is played, above its last bar."""
+    words = expressions.TextExpression(f"{times}×")
+    words.placement = "above"
+    return words
 
 
 def _silence(length: int) -> stream.Voice:

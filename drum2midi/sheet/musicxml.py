@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
-from music21 import chord, instrument, note, stream, tempo
+from music21 import bar, chord, expressions, instrument, note, stream, tempo
 from music21.musicxml.m21ToXml import MeasureExporter, PartExporter, ScoreExporter
 
 from drum2midi.errors import InputError
@@ -76,6 +76,13 @@ class _ScoreExporter(ScoreExporter):
                 identification.remove(creator)
         return identification
 
+    def setPartList(self) -> Element:
+        parts = super().setPartList()
+        for name in ("part-name", "part-abbreviation"):  # a page for one player needs no label
+            for label in parts.iter(name):
+                label.set("print-object", "no")
+        return parts
+
 
 class _PartExporter(PartExporter):
     def parse(self) -> Element:
@@ -122,6 +129,19 @@ class _MeasureExporter(MeasureExporter):
         chordParent: chord.ChordBase | None = None,
     ) -> list[Element]:
         return super().noteToNotations(n)
+
+    def rehearsalMarkToXml(self, rehearsal: expressions.RehearsalMark) -> Element:
+        direction = super().rehearsalMarkToXml(rehearsal)
+        direction.set("placement", "above")
+        return direction
+
+    def setBarline(self, barline: bar.Barline, position: str) -> None:
+        super().setBarline(barline, position)
+        if isinstance(barline, bar.Repeat):  # music21 leaves the line itself to the reader
+            style = Element("bar-style")
+            style.text = "heavy-light" if barline.direction == "start" else "light-heavy"
+            for line in self.xmlRoot.iterfind(f"barline[@location='{position}']"):
+                line.insert(0, style)
 
     def tempoIndicationToXml(self, ti: tempo.TempoIndication) -> Element:
         direction = super().tempoIndicationToXml(ti)

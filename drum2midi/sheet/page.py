@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Final
 
 from drum2midi.drums import FEET, HANDS, KICK, SNARE, Drum
+from drum2midi.form import section_letters
 from drum2midi.sheet.rhythm import (
     QUARTER,
     Span,
@@ -75,8 +76,14 @@ class Measure:
     tempo : TempoMark or None
     words : str
         Above the staff; empty for none.
+    letter : str
+        Rehearsal letter of the section that begins here; empty for none.
     voices : dict of int to list of (Value, Chord or None)
         Voices that have something to show. A bar without any is silent.
+    begins_repeat : bool
+        Whether a passage that is played more than once begins here.
+    times : int
+        How often the passage that ends here is played; 1 if none does.
     """
 
     is_first: bool
@@ -85,7 +92,10 @@ class Measure:
     metre: Metre | None
     tempo: TempoMark | None
     words: str
+    letter: str
     voices: dict[int, Events]
+    begins_repeat: bool = False
+    times: int = 1
 
     @property
     def is_pickup(self) -> bool:
@@ -99,6 +109,7 @@ def lay_out(transcription: Transcription) -> list[Measure]:
     chords = _chords(transcription)
     groups = _groupings(transcription)
     tempi = tempo_marks(transcription.grid)
+    letters = section_letters(transcription)
     has_pickup = len(bars) > 1 and len(bars[0].beats) < bars[0].metre.numerator
     words = "Swing" if transcription.swing > _SWINGS else ""
     measures = []
@@ -115,6 +126,7 @@ def lay_out(transcription: Transcription) -> list[Measure]:
                 metre=metre if metre != metre_before else None,
                 tempo=tempi.get(index),
                 words=words if index == 0 else "",
+                letter=letters.get(index, ""),
                 voices=_voices(chords.get(index, {}), beats(groups[metre], length), is_pickup),
             )
         )

@@ -6,6 +6,7 @@ vocabulary (both activations), then every drum's velocity divided by 127.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,6 +73,20 @@ def build_network(bands: int, settings: NetworkSettings | None = None) -> Any:
     x = layers.Dropout(settings.dropout)(x)
     activations = layers.Dense(OUTPUTS, activation="sigmoid", name="activations")(x)
     return keras.Model(features, activations, name="drum2midi")
+
+
+def average(models: Sequence[Any]) -> Any:
+    """One model whose output is the mean of several models' outputs.
+
+    Networks that were trained apart err apart: their mean is better than the best of them.
+    """
+    import keras
+
+    if len(models) == 1:
+        return models[0]
+    features = keras.Input(models[0].input_shape[1:], name="features")
+    outputs = [model(features) for model in models]
+    return keras.Model(features, keras.layers.Average(name="activations")(outputs))
 
 
 def loss(truth: Any, output: Any) -> Any:

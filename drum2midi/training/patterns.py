@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import mido
 import numpy as np
@@ -99,7 +99,7 @@ def pulse_weights(performances: Sequence[Performance]) -> NDArray[np.float64]:
         np.add.at(counts, (strokes.classes, place), 1)
         total += counts / max(len(place), 1)
     share = total / total.sum(1, keepdims=True)
-    return 0.9 * share + 0.1 / TICKS
+    return np.asarray(0.9 * share + 0.1 / TICKS)
 
 
 # How bars of other metres are put together from the pieces (quarters or eighths) of a 4/4 bar:
@@ -284,10 +284,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         made = [e for e in pool.map(make, range(options.examples), chunksize=32) if e]
     print(f"{len(made)} examples of {options.examples} have a right reading")
     network = fit_ranker(made, members=options.members)
-    arrays = {"pulse": weights, **network}
-    np.savez_compressed(
-        options.out, **{name: value.astype(np.float16) for name, value in arrays.items()}
-    )
+    arrays: dict[str, Any] = {"pulse": weights, **network}
+    halved = {name: value.astype(np.float16) for name, value in arrays.items()}
+    np.savez_compressed(options.out, **halved)
 
 
 if __name__ == "__main__":

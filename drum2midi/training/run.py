@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +18,7 @@ from drum2midi.features import FeatureSettings
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
-from drum2midi.training.network import NetworkSettings
+from drum2midi.training.network import NetworkSettings, average
 from drum2midi.training.pieces import Sources, start_renderers
 from drum2midi.training.tune import tune
 
@@ -39,10 +39,14 @@ class RunSettings:
         Pieces of `drum2midi.training.pieces.SECONDS` each to render.
     workers : int
         Processes that render while the network trains.
+    members : int
+        Networks to train one after another, from seeds that follow each other; the
+        model's output is their mean.
     """
 
     pieces: int = 6000
     workers: int = 1
+    members: int = 1
     features: FeatureSettings = field(default_factory=FeatureSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     fit: FitSettings = field(default_factory=FitSettings)
@@ -92,7 +96,18 @@ def train(
     )
     try:
         _await(pieces, crew, min(_ENOUGH_TO_START, settings.pieces))
-        model = fit(pieces, run, settings.features, settings.network, settings.fit)
+        model = average(
+            [
+                fit(
+                    pieces,
+                    run / f"member-{member}",
+                    settings.features,
+                    settings.network,
+                    replace(settings.fit, seed=settings.fit.seed + member),
+                )
+                for member in range(settings.members)
+            ]
+        )
     finally:
         for renderer in crew:
             renderer.terminate()
@@ -101,6 +116,7 @@ def train(
     if dev_set is not None:
         picking, scores = tune(_listener(model, settings.features), dev_set, settings.features)
     about = {
+        "members": settings.members,
         "network": asdict(settings.network),
         "fit": asdict(settings.fit),
         "parameters": int(model.count_params()),

@@ -1,0 +1,31 @@
+"""What a recording's file says of itself: title and artist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Empty where the file says nothing."""
+
+    title: str = ""
+    artist: str = ""
+
+
+def read_tags(path: Path) -> Tags:
+    """The tags of a recording; none for a kind of file whose tags are not known."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            said = file.copy_metadata()
+    except soundfile.LibsndfileError:
+        return Tags()
+    return Tags(_plain(said.get("title", "")), _plain(said.get("artist", "")))
+
+
+def _plain(text: str) -> str:
+    """One line without characters that cannot be shown."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

@@ -1,0 +1,74 @@
+"""Sections begin where the drummer plays something else."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+
+import pytest
+from scores import BACKBEAT, CASES, read_score
+
+from drum2midi.form import section_letters, section_starts
+from drum2midi.transcription import Transcription
+
+EIGHTHS, REST = "x-x- x-x- x-x- x-x-", "."
+
+
+def times(count: int, bar: str) -> str:
+    return "|".join([bar] * count)
+
+
+@pytest.fixture
+def verse_chorus_verse() -> Transcription:
+    """Eight bars on the hi-hat with a fill, eight on the ride, eight on the hi-hat."""
+    verse = times(8, "x--- ---- x-x- ----")
+    return read_score(
+        f"""
+hh {times(7, EIGHTHS)}|{times(9, REST)}|{times(8, EIGHTHS)}
+rd {times(8, REST)}|{times(8, EIGHTHS)}|{times(8, REST)}
+cr {times(8, REST)}|x--- ---- ---- ----|{times(15, REST)}
+sd {times(7, "---- x--- ---- x---")}|xxxx xxxx xxxx xxxx|{times(16, "---- x--- ---- x---")}
+bd {verse}|{times(8, "x-x- x--- x-x- x---")}|{verse}
+"""
+    )
+
+
+def test_sections(verse_chorus_verse: Transcription) -> None:
+    assert section_letters(verse_chorus_verse) == {0: "A", 8: "B", 16: "C"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sections_of_a_poor_transcription(verse_chorus_verse: Transcription, seed: int) -> None:
+    chance = random.Random(seed)
+    kept = [note for note in verse_chorus_verse.notes if chance.random() > 0.06]
+    strays = [replace(chance.choice(kept), bar=chance.randrange(24)) for _ in range(15)]
+    song = replace(verse_chorus_verse, notes=(*kept, *strays))
+    assert {8, 16} <= set(section_starts(song))
+
+
+def test_one_groove_has_no_letters() -> None:
+    assert section_letters(read_score(BACKBEAT, times=40)) == {}
+    assert section_letters(read_score("sd .|.|.")) == {}
+    for case in CASES.values():
+        assert section_letters(case.read()) == {}
+
+
+def test_a_pickup_is_not_a_section() -> None:
+    verse, chorus = times(4, "x--- ---- x--- ----"), times(4, "xxxx xxxx xxxx xxxx")
+    song = read_score(f"metre 4/4:1|4/4\nsd xxxx|{verse}|{chorus}\nhh .|{chorus}|{verse}")
+    assert section_letters(song) == {1: "A", 5: "B"}
+
+
+def test_the_27th_letter() -> None:
+    grooves = [times(4, "x--- x--- x--- x---"), times(4, "-xxx -xxx -xxx -xxx")]
+    line = "|".join(grooves[i % 2] for i in range(28))
+    letters = section_letters(read_score(f"sd {line}\nhh {line}"))
+    assert list(letters.values())[-3:] == ["Z", "AA", "BB"]
+
+
+def test_a_long_song_takes_little_time() -> None:
+    song = read_score(BACKBEAT, times=300)
+    start = time.process_time()
+    section_letters(song)
+    assert time.process_time() - start < 1.0

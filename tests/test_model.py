@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drum2midi import transcribe
+from drum2midi.audio import read_audio
+from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.errors import InputError
+from drum2midi.features import log_mel
+from drum2midi.model import METADATA_KEY, load_model, shipped_model
+from drum2midi.onsets import pick_hits
+from drum2midi.transcription import Hit
+
+HERE = Path(__file__).parent
+EXAMPLE = HERE.parent / "examples" / "groove.flac"
+GOLDEN = HERE / "golden_activations.npz"
+
+
+def test_the_shipped_model_says_what_it_is() -> None:
+    model = load_model()
+    assert model.features.sample_rate == 44100
+    assert len(model.picking.thresholds) == len(SCORING_CLASSES)
+    assert all(0.0 < threshold < 1.0 for threshold in model.picking.thresholds)
+    assert model.about["parameters"] < 5_000_000
+    assert shipped_model().stat().st_size < 12_000_000
+
+
+def test_golden_activations() -> None:
+    """Four seconds of the example, as they were when the model was exported."""
+    model = load_model()
+    audio = read_audio(EXAMPLE, sample_rate=model.features.sample_rate, end=4.0)
+    activations = model.activations(log_mel([audio.samples], model.features))
+    with np.load(GOLDEN) as golden:
+        np.testing.assert_allclose(activations.classes, golden["classes"], atol=2e-3)
+        np.testing.assert_allclose(activations.drums, golden["drums"], atol=2e-3)
+        np.testing.assert_allclose(activations.velocities, golden["velocities"], atol=2e-3)
+
+
+def test_a_song_is_heard_the_same_in_chunks() -> None:
+    model = load_model()
+    audio = read_audio(EXAMPLE, sample_rate=44100)
+    features = np.tile(log_mel([audio.samples], model.features), (4, 1))
+    told: list[float] = []
+    activations = model.activations(features, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert activations.classes.shape == (len(features), 5)
+    once = model.activations(features[: len(features) // 4])
+    # Away from its ends, each repetition is heard as the first: no chunk's edge shows.
+    length = len(features) // 4
+    hits = pick_hits(activations, model.picking)
+    first = [h for h in pick_hits(once, model.picking) if 1.0 < h.onset < length / 100 - 1.0]
+    for turn in range(4):
+        start = turn * length / 100
+        again = [h for h in hits if 1.0 < h.onset - start < length / 100 - 1.0]
+        assert abs(len(again) - len(first)) <= 2
+
+
+def test_each_stage_can_be_called_alone() -> None:
+    model = load_model()
+    audio = read_audio(EXAMPLE, sample_rate=model.features.sample_rate)
+    hits = pick_hits(model.activations(log_mel([audio.samples], model.features)), model.picking)
+    assert transcribe(EXAMPLE).hits == hits
+
+
+def test_a_transcription_cannot_be_changed() -> None:
+    song = transcribe(EXAMPLE, end=5.0)
+    assert isinstance(song.hits[0], Hit)
+    with pytest.raises(AttributeError):
+        song.title = "other"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        song.hits[0].velocity = 1  # type: ignore[misc]
+
+
+def altered(path: Path, **changes: object) -> Path:
+    """A copy of the shipped model with other metadata."""
+    onnx = pytest.importorskip("onnx", reason="needs drum2midi[train]")
+    network = onnx.load(shipped_model())
+    entry = next(prop for prop in network.metadata_props if prop.key == METADATA_KEY)
+    facts = json.loads(entry.value)
+    for key, value in changes.items():
+        facts[key] = {**facts[key], **value} if isinstance(value, dict) else value
+    entry.value = json.dumps(facts)
+    if not changes:
+        del network.metadata_props[:]
+    onnx.save(network, path)
+    return path
+
+
+def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a model of drum2midi"):
+        load_model(altered(tmp_path / "a.onnx"))
+    with pytest.raises(InputError, match="made for another version"):
+        load_model(altered(tmp_path / "b.onnx", format=99))
+    fewer = [drum.name for drum in DRUMS[:-1]]
+    with pytest.raises(InputError, match="made for another version"):
+        load_model(altered(tmp_path / "c.onnx", drums=fewer))
+    with pytest.raises(InputError, match="does not take its features' 64 bands"):
+        load_model(altered(tmp_path / "d.onnx", features={"bands": 64}))
+    with pytest.raises(InputError, match="no such model file"):
+        load_model(tmp_path / "none.onnx")

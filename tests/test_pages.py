@@ -1,0 +1,89 @@
+"""Pages as SVG and PDF: complete, and readable without a browser or MuseScore."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from scores import BACKBEAT, CASES, Case, read_score
+
+from drum2midi.errors import InputError
+from drum2midi.sheet import write_pages
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(page: ET.Element) -> list[str]:
+    return [element.text or "" for element in page.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_stroke_is_drawn(name: str, tmp_path: Path) -> None:
+    case: Case = CASES[name]
+    pages = [ET.parse(path).getroot() for path in write_pages(case.read(), tmp_path / "a.svg")]
+    heads = [group for page in pages for group in page.iter() if group.get("class") == "note"]
+    assert len(heads) == len(case.read().notes)
+
+
+def test_svg_is_plain(tmp_path: Path) -> None:
+    song = read_score(BACKBEAT, title="A & B <live>", composer="Someone", swing=0.6, times=9)
+    (path,) = write_pages(song, tmp_path / "a.svg")
+    page = ET.parse(path).getroot()
+    tags = {element.tag.removeprefix(SVG) for element in page.iter()}
+    assert tags <= {"svg", "defs", "g", "path", "use", "text", "ellipse", "polygon", "rect"}
+    assert (page.get("width"), page.get("height")) == ("210.0mm", "297.0mm")
+    known = {f"#{element.get('id')}" for element in page.iter() if element.get("id")}
+    assert {element.get("href") for element in page.iter(f"{SVG}use")} <= known
+    said = texts(page)
+    assert {"A & B <live>", "Someone", "Swing", "=", "120"} <= set(said)
+    bars = [int(text) for text in said if text.isdigit() and text != "120"]
+    assert bars == sorted(bars)
+    assert 1 < len(bars) < 9
+
+
+def test_words_of_a_line_stand_in_order(tmp_path: Path) -> None:
+    (path,) = write_pages(read_score(BACKBEAT, swing=0.6), tmp_path / "a.svg")
+    tempo = next(g for g in ET.parse(path).getroot().iter() if g.get("class") == "tempo")
+    note = next(tempo.iter(f"{SVG}use"))
+    words, equals, number = tempo.iter(f"{SVG}text")
+    moved = re.match(r"translate\((\d+)", note.get("transform"))
+    start, end = float(words.get("x")), float(moved[1])
+    assert end - start == pytest.approx(405 * 2.86, abs=20)  # "Swing " in Times bold
+    assert start < end < float(equals.get("x")) < float(number.get("x"))
+
+
+def test_pages_are_numbered(tmp_path: Path) -> None:
+    song = read_score(BACKBEAT, times=120)
+    written = write_pages(song, tmp_path / "a.svg")
+    assert [path.name for path in written] == ["a.svg", "a-2.svg", "a-3.svg"][: len(written)]
+    assert len(written) > 1
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+
+
+@pytest.mark.parametrize(
+    ("paper", "box"), [("a4", ("595.28", "841.89")), ("letter", ("612.00", "792.00"))]
+)
+def test_pdf(paper: str, box: tuple[str, str], tmp_path: Path) -> None:
+    song = read_score(BACKBEAT, times=120, title="Ça va – Барабан", composer="Someone")
+    (path,) = write_pages(song, tmp_path / "a.pdf", paper=paper)
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.count(b"/Type /Page\n") == len(
+        write_pages(song, tmp_path / "a.svg", paper=paper)
+    )
+    assert f"/MediaBox [0 0 {' '.join(box)}]".encode() in content
+    assert content.count(b"/FontFile2") >= 3  # regular, bold and italic are inside
+    assert len(content) < 400_000
+
+
+def test_one_line_says_what_is_wrong(tmp_path: Path) -> None:
+    song = read_score(BACKBEAT)
+    with pytest.raises(InputError, match="paper 'a3' is none of a4, letter"):
+        write_pages(song, tmp_path / "a.pdf", paper="a3")
+    with pytest.raises(InputError, match=r"pages are \.pdf or \.svg"):
+        write_pages(song, tmp_path / "a.png")
+    with pytest.raises(InputError, match="no folder"):
+        write_pages(song, tmp_path / "none" / "a.pdf")
+    assert list(tmp_path.iterdir()) == []
