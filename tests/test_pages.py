@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -54,6 +57,14 @@ def test_words_of_a_line_stand_in_order(tmp_path: Path) -> None:
     assert start < end < float(equals.get("x")) < float(number.get("x"))
 
 
+def test_a_long_title_fits_the_page(tmp_path: Path) -> None:
+    for title in ("Short", "A very long title indeed " * 8):
+        (path,) = write_pages(read_score(BACKBEAT, title=title), tmp_path / "a.svg")
+        shown = next(t for t in ET.parse(path).iter(f"{SVG}text") if t.text == title.strip())
+        assert 0.35 * float(shown.get("font-size")) * len(title) < 18_000
+    assert float(shown.get("font-size")) > 100
+
+
 def test_pages_are_numbered(tmp_path: Path) -> None:
     song = read_score(BACKBEAT, times=120)
     written = write_pages(song, tmp_path / "a.svg")
@@ -62,20 +73,39 @@ def test_pages_are_numbered(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(written)
 
 
-@pytest.mark.parametrize(
-    ("paper", "box"), [("a4", ("595.28", "841.89")), ("letter", ("612.00", "792.00"))]
-)
-def test_pdf(paper: str, box: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("paper", "size"), [("a4", (595.28, 841.89)), ("letter", (612, 792))])
+def test_pdf(paper: str, size: tuple[float, float], tmp_path: Path) -> None:
     song = read_score(BACKBEAT, times=120, title="Ça va – Барабан", composer="Someone")
     (path,) = write_pages(song, tmp_path / "a.pdf", paper=paper)
     content = path.read_bytes()
     assert content.startswith(b"%PDF-")
-    assert content.count(b"/Type /Page\n") == len(
-        write_pages(song, tmp_path / "a.svg", paper=paper)
-    )
-    assert f"/MediaBox [0 0 {' '.join(box)}]".encode() in content
-    assert content.count(b"/FontFile2") >= 3  # regular, bold and italic are inside
+    boxes = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", content)
+    assert len(boxes) == len(write_pages(song, tmp_path / "a.svg", paper=paper))
+    assert {(round(float(x), 2), round(float(y), 2)) for x, y in boxes} == {size}
+    fonts = set(re.findall(rb"/BaseFont /\w+\+(\S+)", content))
+    assert fonts == {b"LiberationSerif-Regular", b"LiberationSerif-Bold", b"LiberationSerif-Italic"}
+    assert b"Helvetica" not in content
     assert len(content) < 400_000
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
+def test_the_text_of_a_pdf_can_be_searched(tmp_path: Path) -> None:
+    song = read_score(BACKBEAT, title="Ça va – Барабан", composer="Someone", swing=0.6)
+    (path,) = write_pages(song, tmp_path / "a.pdf")
+    shown = subprocess.run(
+        ["pdftotext", str(path), "-"], capture_output=True, text=True, check=True
+    ).stdout
+    for words in ("Ça va – Барабан", "Someone", "Swing", "120", "closed hi-hat", "snare", "kick"):
+        assert words in shown
+
+
+def test_a_busy_song_takes_little_time(tmp_path: Path) -> None:
+    song = read_score(
+        "hh xxxx xxxx xxxx xxxx\nsd -g-g x--g -g-g x-gg\nbd x-x- --x- x--x -xx-", times=100
+    )
+    start = time.process_time()
+    write_pages(song, tmp_path / "a.pdf")
+    assert time.process_time() - start < 5
 
 
 def test_one_line_says_what_is_wrong(tmp_path: Path) -> None:

@@ -6,16 +6,20 @@ import os
 import shutil
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import mido
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scores import BACKBEAT, CASES, read_score
 from sheet_reader import Place, Sheet, strokes_of
+from test_sheet_random import examples, readable, transcriptions
 
 from drum2midi.sheet import write_pages, write_sheet
-from drum2midi.transcription import Transcription
+from drum2midi.transcription import Bar, Grid, Transcription
 
 BAR = "x--- ---- x--- ----"
 FILL = "xxxx xxxx xxxx xxxx"
@@ -103,6 +107,32 @@ def test_a_change_of_tempo_or_metre_ends_a_passage(tmp_path: Path) -> None:
 def test_every_case_is_played_the_same(name: str, tmp_path: Path) -> None:
     song = CASES[name].read()
     assert played(folded(song, tmp_path)) == strokes_of(song)
+
+
+@settings(examples, max_examples=100)
+@given(transcription=transcriptions().map(readable), times=st.integers(1, 4))
+def test_whatever_is_repeated_is_played_the_same(
+    tmp_path: Path, transcription: Transcription, times: int
+) -> None:
+    song = again_and_again(transcription, times)
+    sheet = folded(song, tmp_path)
+    assert played(sheet) == strokes_of(song)
+    assert len(sheet.measures) <= len(song.grid.bars)
+
+
+def again_and_again(song: Transcription, times: int) -> Transcription:
+    """A transcription whose bars, all complete, are played several times."""
+    count = len(song.grid.bars)
+    bars, now = [], 0.0
+    for bar in song.grid.bars * times:
+        bars.append(Bar(bar.metre, tuple(now + beat / 2 for beat in range(len(bar.beats)))))
+        now += len(bar.beats) / 2
+    notes = [
+        replace(note, bar=note.bar + repeat * count)
+        for repeat in range(times)
+        for note in song.notes
+    ]
+    return Transcription((), Grid(tuple(bars), now), tuple(notes), now)
 
 
 def sections() -> Transcription:

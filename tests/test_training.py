@@ -245,6 +245,9 @@ def test_train_from_material_to_a_model_that_transcribes(
     )
     output = tmp_path / "small.onnx"
     train(sources, tmp_path / "run", output, settings=small)
+    trained = (tmp_path / "run" / "member-0" / "model.keras").stat().st_mtime_ns
+    train(sources, tmp_path / "run", output, settings=small)
+    assert (tmp_path / "run" / "member-0" / "model.keras").stat().st_mtime_ns == trained
     model = load_model(output)
     assert model.features == SETTINGS
     assert model.about["fit"]["steps"] == 2

@@ -70,11 +70,11 @@ def test_unknown_choices() -> None:
 @pytest.mark.parametrize(
     ("suffix", "absent"),
     [
-        (".mid", "music21 verovio fpdf matplotlib"),
-        (".musicxml", "verovio fpdf matplotlib.pyplot"),
-        (".svg", "fpdf matplotlib.pyplot"),
-        (".wav", "music21 verovio fpdf matplotlib"),
-        (".png", "music21 verovio fpdf matplotlib.pyplot"),
+        (".mid", "music21 verovio reportlab matplotlib"),
+        (".musicxml", "verovio reportlab matplotlib.pyplot"),
+        (".svg", "reportlab matplotlib.pyplot"),
+        (".wav", "music21 verovio reportlab matplotlib"),
+        (".png", "music21 verovio reportlab matplotlib.pyplot"),
     ],
 )
 def test_only_what_is_needed_is_imported(suffix: str, absent: str, tmp_path: Path) -> None:

@@ -52,9 +52,11 @@ def phase_densities(weights: NDArray[np.float64], period: int) -> NDArray[np.flo
     off = phase[:, None] - np.arange(TICKS) / TICKS
     off -= np.round(off)
     bumps = np.exp(-0.5 * (off * period * FRAME / _SIGMA) ** 2)
-    density = weights @ bumps.T
+    density: NDArray[np.float64] = weights @ bumps.T
     density /= density.mean(1, keepdims=True)
-    return np.add((1 - _FLOOR) * density, _FLOOR, dtype=np.float64)
+    density *= 1 - _FLOOR
+    density += _FLOOR
+    return density
 
 
 def _segment_scores(
@@ -75,7 +77,8 @@ def _change_costs(periods: NDArray[np.int64]) -> NDArray[np.float64]:
     """Cost of going from one period to the next, shape (from, to)."""
     step = np.abs(periods[:, None] - periods[None])
     beyond = np.maximum(step - 1, 0) / np.minimum(periods[:, None], periods[None])
-    return np.minimum(_STEADINESS * np.minimum(step, 1) + _DRIFT * beyond, _JUMP)
+    costs: NDArray[np.float64] = _STEADINESS * np.minimum(step, 1) + _DRIFT * beyond
+    return np.minimum(costs, _JUMP)
 
 
 def track_pulse(

@@ -93,7 +93,7 @@ def _local_lines(
 _ON_PLACE: Final = 0.025  # seconds from a sixteenth or triplet beyond which a stroke is on neither
 _BENT: Final = 0.02  # relative change of tempo that says the strokes do not tell
 _WHOLE: Final = 0.8  # prior probability that a steady tempo is a whole number of beats a minute
-_SURE: Final = 0.08  # beats a minute; standard error above which nothing is rounded
+_SURE: Final = 0.05  # beats a minute; standard error above which nothing is rounded
 
 
 def steady_line(

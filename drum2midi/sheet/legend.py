@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 from drum2midi.drums import DRUMS, HANDS, OPEN_HAT, Drum
 from drum2midi.sheet.svg import line, sign_at, sign_widths, tag, text_at
 
-HEIGHT: Final = 1650
+HEIGHT: Final = 1720
 """Units of the drawing."""
 
 _SPACE: Final = 120  # between two lines of the small staff
 _STAFF: Final = 4 * _SPACE
 _TOP: Final = 500  # of the staff: room for stems and what is above
-_STEM: Final = 3 * _SPACE
+_STEM: Final = 2.5 * _SPACE
 _LINE, _STEM_WIDTH = 9, 12
 _CELL: Final = 1500  # for each drum
 _TEXT_SIZE: Final = 230
@@ -34,7 +34,7 @@ def draw_legend(drums: Sequence[Drum], top: float, *, definitions: ET.Element) -
     for index, drum in enumerate(sorted(drums, key=_height)):
         middle = (index + 0.5) * _CELL
         legend.extend(_note(drum, middle, staff, definitions))
-        name = text_at(drum.name, middle, top + HEIGHT - 100, size=_TEXT_SIZE, anchor="middle")
+        name = text_at(drum.name, middle, top + HEIGHT - 80, size=_TEXT_SIZE, anchor="middle")
         legend.append(name)
     return legend
 

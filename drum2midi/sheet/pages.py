@@ -77,7 +77,17 @@ def draw_pages(
         right = width * PER_MM
         words = text_at(composer, right, _COMPOSER_LINE, size=_COMPOSER_SIZE, anchor="end")
         pages[0][-1].append(words)
+    for text in pages[0].iter(TEXT):
+        _fit(text, width * PER_MM)
     return pages
+
+
+def _fit(text: ET.Element, room: float) -> None:
+    """Set a text that is too long for the page, as a title can be, in a smaller size."""
+    size = float(text.get("font-size", 0))
+    width = _Run(text.text or "", _Style(size=size), None).width
+    if width > room:
+        text.set("font-size", f"{size * room / width:g}")
 
 
 def _engrave(score: str, width: float, height: float) -> list[ET.Element]:

@@ -1,76 +1,164 @@
 """PDF: pages that `drum2midi.sheet.pages` drew, in one file with its fonts inside."""
 
+# fontTools and reportlab are typed in part only.
+# mypy: disallow-untyped-calls=False
+
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import cache
+from io import BytesIO
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from fpdf import FPDF
-from fpdf.svg import SVGObject
+from fontTools.pens.basePen import BasePen
+from fontTools.svgLib.path import parse_path
+from fontTools.ttLib import TTFont
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont as EmbeddedFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.pathobject import PDFPathObject
 
 from drum2midi.sheet.pages import MARGIN
-from drum2midi.sheet.svg import PER_MM, TEXT, resources
+from drum2midi.sheet.svg import NAMESPACE, PER_MM, TEXT, resources, tag
 
-_POINTS_PER_UNIT: Final = 72 / 25.4 / PER_MM
+_POINTS: Final = 72 / 25.4 / PER_MM  # of a unit
 _FONT: Final = "Liberation"
 _FONT_FACE: Final = re.compile(
     r"base64,(?P<data>[^)]+)\).*?font-weight: (?P<weight>\w+).*?font-style: (?P<slope>\w+)",
     re.DOTALL,
 )
+_PLACED: Final = re.compile(r"translate\(([-\d.]+), ([-\d.]+)\) scale\(([\d.]+)")
+_GLYPH: Final = 5000  # units of the music font that hold any sign, to either side
+_SHARES: Final = {"start": 0.0, "middle": 0.5, "end": 1.0}
 
 
 def to_bytes(pages: Sequence[ET.Element], *, title: str, author: str = "") -> bytes:
     """A PDF file of drawn pages."""
-    document = FPDF(unit="pt")
-    document.set_title(title)
-    if author:
-        document.set_author(author)
-    document.set_creator("drum2midi")
-    document.set_margin(0)
-    document.set_auto_page_break(False)
-    _add_fonts(document)
+    file = BytesIO()
+    document = Canvas(file, pageCompression=1, initialFontName=_embed(False, False))
+    document.setTitle(title)
+    document.setAuthor(author)
+    document.setSubject("Drum sheet")
+    document.setCreator("drum2midi")
     for page in pages:
         width, height = (float(side) for side in page.get("viewBox", "").split()[2:])
-        document.add_page(format=(width * _POINTS_PER_UNIT, height * _POINTS_PER_UNIT))
-        _draw(page, document)
-    return bytes(document.output())
+        document.setPageSize((width * _POINTS, height * _POINTS))
+        definitions, ink = page
+        for sign in definitions:
+            _define(sign, document)
+        document.saveState()
+        # An SVG's y goes down, a PDF's up.
+        document.transform(_POINTS, 0, 0, -_POINTS, *_on_page(0, 0, height))
+        for element in ink.iter():
+            _draw(element, document)
+        document.restoreState()
+        for text in ink.iter(TEXT):
+            _write(text, height, document)
+        document.showPage()
+    document.save()
+    return file.getvalue()
 
 
-def _draw(page: ET.Element, document: FPDF) -> None:
-    SVGObject(ET.tostring(_without_texts(page))).draw_to_page(document)
-    for text in page.iter(TEXT):
-        _write(text, document)
+def _on_page(x: float, y: float, height: float) -> tuple[float, float]:
+    """Where a drawing's place is on the page, in points."""
+    return (MARGIN + x) * _POINTS, (height - MARGIN - y) * _POINTS
 
 
-def _without_texts(page: ET.Element) -> ET.Element:
-    """The same drawing without its texts, which `fpdf` sets better by itself."""
-    bare = ET.Element(page.tag, page.attrib)
-    bare.extend(_without_texts(child) for child in page if child.tag != TEXT)
-    return bare
+def _define(sign: ET.Element, document: Canvas) -> None:
+    """Keep a sign of the music font, to be drawn wherever it is used."""
+    name = sign.get("id", "")
+    if document.hasForm(name):
+        return
+    document.beginForm(name, -_GLYPH, -_GLYPH, _GLYPH, _GLYPH)
+    for path in sign.iter(tag("path")):
+        document.saveState()
+        if path.get("transform") == "scale(1,-1)":
+            document.scale(1, -1)
+        drawn = document.beginPath()
+        parse_path(path.get("d"), _Pen(drawn))
+        document.drawPath(drawn, stroke=0, fill=1)
+        document.restoreState()
+    document.endForm()
 
 
-def _write(text: ET.Element, document: FPDF) -> None:
-    bold, italic = (text.get(f"font-{kind}") for kind in ("weight", "style"))
-    size = float(text.get("font-size", 0)) * _POINTS_PER_UNIT
-    document.set_font(_FONT, f"{'B' if bold else ''}{'I' if italic else ''}", size)
+class _Pen(BasePen):  # type: ignore[misc]
+    """Puts what it draws into a path of a PDF."""
+
+    def __init__(self, path: PDFPathObject) -> None:
+        super().__init__(None)
+        self._path = path
+
+    def _moveTo(self, point: tuple[float, float]) -> None:  # noqa: N802
+        self._path.moveTo(*point)
+
+    def _lineTo(self, point: tuple[float, float]) -> None:  # noqa: N802
+        self._path.lineTo(*point)
+
+    def _curveToOne(self, *points: tuple[float, float]) -> None:  # noqa: N802
+        self._path.curveTo(*(axis for point in points for axis in point))
+
+    def _closePath(self) -> None:  # noqa: N802
+        self._path.close()
+
+
+def _draw(element: ET.Element, document: Canvas) -> None:
+    """Draw one element of a page, of the few kinds that there are."""
+    kind = element.tag.removeprefix(f"{{{NAMESPACE}}}")
+    if kind == "use":
+        place = _PLACED.match(element.get("transform", ""))
+        if place is not None:
+            x, y, scale = map(float, place.groups())
+            document.saveState()
+            document.transform(scale, 0, 0, scale, x, y)
+            document.doForm(element.get("href", "").removeprefix("#"))
+            document.restoreState()
+        return
+    width = float(element.get("stroke-width", 0))
+    document.setLineWidth(width)
+    stroke = int(width > 0)
+    if kind == "ellipse":
+        x, y, across, down = (float(element.get(name, 0)) for name in ("cx", "cy", "rx", "ry"))
+        document.ellipse(x - across, y - down, x + across, y + down, stroke=stroke, fill=1)
+    elif kind == "rect":
+        x, y, across, down = (float(element.get(name, 0)) for name in ("x", "y", "width", "height"))
+        document.rect(
+            x, y, across, down, stroke=stroke, fill=int(element.get("fill-opacity") is None)
+        )
+    elif kind in ("path", "polygon", "polyline"):
+        drawn = document.beginPath()
+        parse_path(element.get("d") or _as_path(element, kind), _Pen(drawn))
+        document.drawPath(drawn, stroke=stroke, fill=int(kind == "polygon"))
+
+
+def _as_path(element: ET.Element, kind: str) -> str:
+    return f"M{element.get('points', '')}{'Z' * (kind == 'polygon')}"
+
+
+def _write(text: ET.Element, height: float, document: Canvas) -> None:
+    bold, italic = ("font-weight" in text.attrib), ("font-style" in text.attrib)
+    font, size = _embed(bold, italic), float(text.get("font-size", 0)) * _POINTS
     words = text.text or ""
-    shares = {"middle": 0.5, "end": 1.0}
-    before = shares.get(text.get("text-anchor", ""), 0.0) * document.get_string_width(words)
-    x, y = ((float(text.get(axis, 0)) + MARGIN) * _POINTS_PER_UNIT for axis in "xy")
-    document.text(x - before, y, words)
+    x, y = _on_page(float(text.get("x", 0)), float(text.get("y", 0)), height)
+    width = pdfmetrics.stringWidth(words, font, size)
+    document.setFont(font, size)
+    document.drawString(x - _SHARES[text.get("text-anchor", "start")] * width, y, words)
 
 
-def _add_fonts(document: FPDF) -> None:
-    """The fonts whose widths verovio reckons with; they come with it, inside a style sheet."""
+@cache
+def _embed(bold: bool, italic: bool) -> str:
+    """The name of the font whose widths verovio reckons with; it comes inside a style sheet."""
     styles = (resources() / f"{_FONT}.css").read_text("ascii")
-    with TemporaryDirectory() as folder:
-        for face in _FONT_FACE.finditer(styles):
-            style = f"{'B' * (face['weight'] == 'bold')}{'I' * (face['slope'] == 'italic')}"
-            file = Path(folder) / f"{_FONT}{style}.woff2"
-            file.write_bytes(base64.b64decode(face["data"]))
-            document.add_font(_FONT, style, file)
+    for face in _FONT_FACE.finditer(styles):
+        if (face["weight"] == "bold", face["slope"] == "italic") == (bold, italic):
+            font = TTFont(BytesIO(base64.b64decode(face["data"])))
+            font.flavor = None  # uncompressed, as reportlab reads it
+            file = BytesIO()
+            font.save(file)
+            file.seek(0)
+            name = f"{_FONT}{'-bold' * bold}{'-italic' * italic}"
+            pdfmetrics.registerFont(EmbeddedFont(name, file))
+            return name
+    raise RuntimeError(f"this version of verovio has no {_FONT} font inside")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from drum2midi.features import FeatureSettings
+from drum2midi.files import replacing
 from drum2midi.training.examples import batches
 from drum2midi.training.network import NetworkSettings, build_network, loss
 
@@ -44,6 +45,8 @@ def fit(
 ) -> Any:
     """Train on the pieces in a folder, or go on where a run stopped.
 
+    A finished run is not trained again, but loaded.
+
     Parameters
     ----------
     pieces : Path
@@ -58,6 +61,9 @@ def fit(
     """
     import keras
 
+    finished = run / "model.keras"
+    if finished.is_file():
+        return keras.models.load_model(finished, compile=False)
     keras.utils.set_random_seed(settings.seed)
     model = build_network(features.bands, network)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -81,5 +87,6 @@ def fit(
         ],
         verbose=2,
     )
-    model.save(run / "model.keras")
+    with replacing(finished) as target:
+        model.save(target)
     return model

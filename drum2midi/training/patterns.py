@@ -1,6 +1,6 @@
 """Learn what drummers play, for the grid: writes ``drum2midi/beats/patterns.npz``.
 
-    python -m drum2midi.training.patterns GROOVES_DIR [--examples 4000] [--out FILE]
+    python -m drum2midi.training.patterns GROOVES_DIR [--examples 3000] [--out FILE]
 
 GROOVES_DIR is the Groove MIDI Dataset with its ``info.csv`` (Gillick et al., ICML 2019).
 Only 4/4 performances of the train split are used; examples in other metres are made by
@@ -270,7 +270,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train and write the parameters."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("grooves", type=Path)
-    parser.add_argument("--examples", type=int, default=4000)
+    parser.add_argument("--examples", type=int, default=3000)
     parser.add_argument("--members", type=int, default=2, help="networks in the ensemble")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(

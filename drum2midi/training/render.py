@@ -198,6 +198,9 @@ class _Player:
         self._curve = float(rng.uniform(0.8, 2.0))
         self._pitch = float(2.0 ** (rng.normal(0.0, 1.6) / 12.0))
         self._decay = float(rng.uniform(0.05, 0.6)) if rng.random() < 0.25 else 0.0
+        # Snare wires buzz, and the overheads hiss, when a kick or a tom is struck.
+        buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5
+        self._buzz = _buzz(rng, rate=rate) if buzzes else None
         self._rate = rate
         self._tuned: dict[int, NDArray[np.float32]] = {}
 
@@ -213,7 +216,21 @@ class _Player:
         tuned = soxr.resample(samples, self._rate * self._pitch, self._rate, quality="LQ")
         if self._decay:
             tuned = tuned * np.exp(-np.arange(len(tuned)) / (self._decay * self._rate))
+        if self._buzz is not None:
+            start = int(ATTACK / self._pitch * self._rate)
+            length = max(0, min(len(self._buzz), len(tuned) - start))
+            tuned = np.asarray(tuned, np.float32)
+            tuned[start : start + length] += self._buzz[:length]
         return np.asarray(tuned, np.float32)
+
+
+def _buzz(rng: np.random.Generator, *, rate: int) -> NDArray[np.float32]:
+    """A burst of coloured noise, from hardly there to as loud as the drum's own top."""
+    decay = float(np.exp(rng.uniform(np.log(0.012), np.log(0.09))))
+    time = np.arange(int(5.0 * decay * rate)) / rate
+    noise = rng.normal(size=len(time)) * np.exp(-time / decay)
+    level = 10.0 ** (float(rng.uniform(-45.0, -14.0)) / 20.0)
+    return effects.equalise((noise * level).astype(np.float32), rng, depth_db=5.0, rate=rate)
 
 
 def _choked_after(strokes: Sequence[Stroke], index: int) -> float | None:
