@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from drum2midi.errors import InputError
+from drum2midi.errors import InputError, check_extra
 
 if TYPE_CHECKING:
     from drum2midi.transcription import Transcription
 
 _MAIN: Final = "transcribe"
+_SURE: Final = 0.5
+"""Confidence of a grid below which the user is told."""
+
 _LOG: Final = logging.getLogger("drum2midi")
 
 
@@ -113,7 +116,7 @@ def _transcribe(
     click: Annotated[
         bool, typer.Option("--click", help="In the .wav: a click on every beat.")
     ] = False,
-    start: Annotated[float, typer.Option(help="Listen from this second.", min=0.0)] = 0.0,
+    start: Annotated[float, typer.Option(help="Listen from this second; times count from there.", min=0.0)] = 0.0,
     end: Annotated[float | None, typer.Option(help="Listen up to this second.", min=0.0)] = None,
     sensitivity: Annotated[
         float,
@@ -167,6 +170,12 @@ def _transcribe(
     for target in targets:
         save(result, target, options)
         _LOG.info("wrote %s", target)
+    if result.grid.confidence < _SURE:
+        _LOG.warning(
+            "%s: not sure of the beats (%.0f %%); --tempo and --metre say what you know",
+            song,
+            100.0 * result.grid.confidence,
+        )
     if not quiet:
         typer.echo(summary(result))
 
@@ -198,6 +207,7 @@ def _train(
     seed: Annotated[int, typer.Option(help="The same seed gives the same material.")] = 0,
 ) -> None:
     """Train the model again, from one-shots and grooves (needs drum2midi[train])."""
+    check_extra("train", "tensorflow", "tf2onnx", "onnx", "fluidsynth", "mir_eval")
     from drum2midi.training.fit import FitSettings
     from drum2midi.training.pieces import Sources
     from drum2midi.training.run import RunSettings, train
@@ -226,7 +236,11 @@ def _evaluate(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")
     ] = None,
 ) -> None:
-    """Score a transcription: strokes, beats, metre, places in the bar, velocities."""
+    """Score a transcription: strokes, beats, metre, places in the bar, velocities.
+
+    Needs drum2midi[evaluate].
+    """
+    check_extra("evaluate", "mir_eval")
     from drum2midi.evaluation import evaluate
     from drum2midi.references import read_performance
     from drum2midi.report import print_table, write_report

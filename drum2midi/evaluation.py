@@ -104,7 +104,7 @@ def evaluate(
     if not len(reference.seconds):
         raise InputError("the reference has no stroke to compare with")
     pairs = {name: _pairs(reference, estimate, name, window) for name in SCORING_CLASSES}
-    strokes = {
+    strokes: dict[str, Score] = {
         name: Score(len(pairs[name]), len(reference.of(name)), len(estimate.of(name)))
         for name in SCORING_CLASSES
     }

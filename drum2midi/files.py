@@ -28,8 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     InputError
         If the folder does not exist or the file cannot be written there.
     """
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    check_folder(path)
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder")
     try:
@@ -48,6 +47,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Raise `InputError` if the folder that `path` would be written to does not exist."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:

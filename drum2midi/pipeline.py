@@ -68,6 +68,8 @@ def transcribe(
     """
     path = Path(path)
     check_readable(path)
+    if isinstance(metre, str):
+        metre = Metre.parse(metre)
     listener = load_model(None if model is None else Path(model))
     audio = stream_audio(path, sample_rate=listener.features.sample_rate, start=start, end=end)
     features = log_mel(audio, listener.features)
@@ -76,8 +78,6 @@ def transcribe(
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
     duration = len(features) / listener.features.frame_rate
-    if isinstance(metre, str):
-        metre = Metre.parse(metre)
     grid = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
     notes, swing = quantise(hits, grid)
     tags = read_tags(path)

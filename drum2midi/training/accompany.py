@@ -76,8 +76,10 @@ class Band:
     def __init__(
         self, soundfont: Path, voices: Sequence[NDArray[np.float16]], *, rate: int
     ) -> None:
-        import fluidsynth
-
+        try:
+            import fluidsynth
+        except ImportError as error:  # its binding looks for the library when imported
+            raise InputError(f"accompaniment needs FluidSynth ({error})") from None
         if not soundfont.is_file():
             raise InputError(f"{soundfont}: no such soundfont")
         self._rate = rate

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
+from drum2midi.files import check_folder
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
@@ -85,6 +86,7 @@ def train(
         If material is missing or a renderer fails.
     """
     settings = settings or RunSettings()
+    check_folder(output)
     pieces = run / "pieces"
     crew = start_renderers(
         pieces,
