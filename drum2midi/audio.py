@@ -8,6 +8,8 @@ to be in memory as a whole.
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ _Source = Generator["int | NDArray[np.float32]", None, None]
 
 _LOG: Final = logging.getLogger(__name__)
 _BLOCK_SECONDS: Final = 10.0
+_SALVAGE_SECONDS: Final = 0.1
+_LOUDEST: Final = 1e6  # what is more is no sample but damage
 _AAC_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov"})
 
 
@@ -81,6 +85,9 @@ def stream_audio(
     """
     path = Path(path)
     check_readable(path)
+    stop = 0.0 if end is None else end
+    if not (np.isfinite(start) and np.isfinite(stop)):
+        raise InputError(f"{path}: cannot read from {start} s to {end} s: not a passage")
     if start < 0 or (end is not None and end <= start):
         raise InputError(f"{path}: cannot read from {start} s to {end} s: the end comes first")
     return _stream(path, sample_rate, start, end)
@@ -98,29 +105,44 @@ def _stream(
 
 def check_readable(path: Path) -> None:
     """Raise `InputError` if there is no file of some length at `path`."""
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a recording")
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    if size == 0:
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: is a folder, not a recording")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path}: is not a file; write what it gives to one first")
+    if status.st_size == 0:
         raise InputError(f"{path}: is empty")
 
 
 def _soundfile_blocks(path: Path) -> _Source:
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             yield file.samplerate
-            size = max(1, int(_BLOCK_SECONDS * file.samplerate))
-            while len(block := file.read(size, dtype="float32", always_2d=True)):
-                yield block
+            yield from _blocks(file, _BLOCK_SECONDS)
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path}: not audio that can be read ({_reason(error)})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _blocks(file: soundfile.SoundFile, seconds: float) -> Iterator[NDArray[np.float32]]:
+    """Blocks of a file; where it is damaged, small ones up to the damage, then the error."""
+    size = max(1, int(seconds * file.samplerate))
+    at = 0
+    try:
+        while len(block := file.read(size, dtype="float32", always_2d=True)):
+            yield block
+            at += len(block)
+    except soundfile.LibsndfileError:
+        if seconds <= _SALVAGE_SECONDS:
+            raise
+        file.seek(at)
+        yield from _blocks(file, _SALVAGE_SECONDS)
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
@@ -152,8 +174,8 @@ def _mono(source: _Source, path: Path) -> Iterator[NDArray[np.float32]]:
     frames, warned = 0, False
     try:
         for block in source:
-            mono = np.asarray(block, np.float32).mean(axis=1, dtype=np.float32)
-            finite = np.isfinite(mono)
+            mono = np.asarray(block, np.float32).mean(axis=1, dtype=np.float64).astype(np.float32)
+            finite = np.abs(mono) < _LOUDEST
             if not finite.all():
                 mono = np.where(finite, mono, np.float32(0.0))
                 if not warned:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -28,6 +28,7 @@ _LOG: Final = logging.getLogger("drum2midi")
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -75,7 +76,13 @@ def _transcribe(
     ] = None,
     tempo: Annotated[
         float | None,
-        typer.Option(help="Beats a minute, if you know.", min=20, max=400, metavar="BPM"),
+        typer.Option(
+            help="Beats a minute, if you know: quarters; in 6/8 and 12/8 dotted ones, "
+            "in 5/8 and 7/8 eighths.",
+            min=30,
+            max=300,
+            metavar="BPM",
+        ),
     ] = None,
     metre: Annotated[
         str | None, typer.Option(help="Time signature, if you know: 4/4, 3/4, 6/8 …", metavar="N/D")
@@ -116,7 +123,9 @@ def _transcribe(
     click: Annotated[
         bool, typer.Option("--click", help="In the .wav: a click on every beat.")
     ] = False,
-    start: Annotated[float, typer.Option(help="Listen from this second; times count from there.", min=0.0)] = 0.0,
+    start: Annotated[
+        float, typer.Option(help="Listen from this second; times count from there.", min=0.0)
+    ] = 0.0,
     end: Annotated[float | None, typer.Option(help="Listen up to this second.", min=0.0)] = None,
     sensitivity: Annotated[
         float,
@@ -272,7 +281,7 @@ def _set_up_logging(*, quiet: bool, verbose: bool) -> None:
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
     """A progress line on a terminal, gone when done; None where nobody looks."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -289,8 +298,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=_with_command(given), prog_name="drum2midi")
     except InputError as error:
-        typer.echo(f"drum2midi: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:  # the terminal or a pipe is gone, the disk is full
+        _fail(f"{error.filename or 'output'}: {error.strerror}")
+
+
+def _fail(reason: str) -> NoReturn:
+    """One line, whatever is in a file's name."""
+    typer.echo(f"drum2midi: {' '.join(reason.split())}".encode(errors="replace"), err=True)
+    sys.exit(1)
 
 
 def _with_command(arguments: list[str]) -> list[str]:

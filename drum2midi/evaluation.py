@@ -99,7 +99,7 @@ def evaluate(
     InputError
         If `window` is not positive or the reference has no stroke.
     """
-    if window <= 0:
+    if not window > 0:
         raise InputError(f"window {window} s is not positive")
     if not len(reference.seconds):
         raise InputError("the reference has no stroke to compare with")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _CHUNK_FRAMES: Final = 2048
 _FFT_FRAMES: Final = 256
 _REFERENCE_PERCENTILE: Final = 90.0
+_QUIETEST: Final = np.float32(0.01)
+"""Least reference, relative to the loudest frame's power."""
+
 _SILENCE: Final = 1e-5
 """Power in a mel band of a recording's loud frames below which it holds nothing:
 a full-scale sine has about 1e5, the dither of a 16-bit file 1e-7."""
@@ -125,7 +128,11 @@ def normalise(power: NDArray[np.float32], settings: FeatureSettings) -> NDArray[
     A recording without any loud frame, silence, comes out flat at the floor.
     """
     features = np.full_like(power, (settings.floor_db + 30.0) / 20.0)
-    reference = np.float32(np.percentile(power.max(axis=1), _REFERENCE_PERCENTILE))
+    loudest = power.max(axis=1)
+    # Where drums sound in a few bars only, the percentile is that of the silence around them.
+    reference = max(
+        np.float32(np.percentile(loudest, _REFERENCE_PERCENTILE)), _QUIETEST * loudest.max()
+    )
     if reference > _SILENCE:
         floor = np.float32(10.0 ** (settings.floor_db / 10.0))
         # In pieces: an hour's worth of temporary arrays would be a gigabyte.

@@ -28,9 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     InputError
         If the folder does not exist or the file cannot be written there.
     """
-    check_folder(path)
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder")
+    check_writable(path)
     try:
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
@@ -49,10 +47,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_folder(path: Path) -> None:
-    """Raise `InputError` if the folder that `path` would be written to does not exist."""
+def check_writable(path: Path) -> None:
+    """Raise `InputError` if no file can be written to `path`; better before the work than after."""
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: the folder is not yours to write in")
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:

@@ -176,24 +176,37 @@ def load_model(path: Path | None = None) -> Model:
         path = shipped_model()
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf:
+    except _onnx_errors():
         raise InputError(f"{path}: not an ONNX model") from None
     stored = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if stored is None:
         raise InputError(f"{path}: not a model of drum2midi")
-    facts = json.loads(stored)
-    if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
-        raise InputError(f"{path}: made for another version of drum2midi")
-    features = FeatureSettings(**facts["features"])
+    try:
+        facts = json.loads(stored)
+        if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
+            raise InputError(f"{path}: made for another version of drum2midi")
+        features, picking = FeatureSettings(**facts["features"]), _picking(facts["picking"])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: its description cannot be read ({error})") from None
     if session.get_inputs()[0].shape[-1] != features.bands:
         raise InputError(f"{path}: its network does not take its features' {features.bands} bands")
-    return Model(session, features, _picking(facts["picking"]), facts["about"])
+    return Model(session, features, picking, facts.get("about", {}))
+
+
+def _onnx_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a file that is no model or one that it cannot run."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile",
+             "NotImplemented", "RuntimeException")  # fmt: skip
+    return tuple(getattr(state, name) for name in names)
 
 
 def _picking(stored: Mapping[str, Any]) -> PickSettings:

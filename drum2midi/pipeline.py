@@ -86,7 +86,8 @@ def transcribe(
         grid,
         notes,
         duration,
-        title=title or tags.title or path.stem,
+        # A name that is not UTF-8 is written as far as it can be.
+        title=(title or tags.title or path.stem).encode(errors="replace").decode(),
         composer=tags.artist,
         swing=swing,
     )

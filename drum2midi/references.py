@@ -97,7 +97,9 @@ def _read_midi(path: Path) -> Performance:
     try:
         file = mido.MidiFile(path)
     except (OSError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a MIDI file ({error})") from None
+        raise InputError(f"{path}: not a MIDI file ({error or 'it ends early'})") from None
+    if file.ticks_per_beat <= 0:
+        raise InputError(f"{path}: its time is not counted in beats")
     tempi, metres, notes, end = _events(file)
     ticks = np.array([tick for tick, _, _ in notes], np.float64)
     order = np.argsort(ticks, kind="stable")
@@ -183,7 +185,7 @@ def _read_text(path: Path) -> Performance:
         parts = line.replace(",", " ").replace("\t", " ").split(maxsplit=1)
         label, _, last = parts[1].strip().rpartition(" ") if len(parts) == 2 else ("", "", "")
         velocity = float("nan")
-        if label and last.isdigit():
+        if label and last.isascii() and last.isdigit():
             velocity = float(last)
         elif len(parts) == 2:
             label = parts[1].strip()
@@ -205,7 +207,8 @@ def _read_text(path: Path) -> Performance:
 def _class_of(label: str) -> str:
     if label in SCORING_CLASSES:
         return label
-    drum = BY_MIDI.get(int(label)) if label.isdigit() else BY_NAME.get(label)
+    is_note = label.isascii() and label.isdigit()
+    drum = BY_MIDI.get(int(label)) if is_note else BY_NAME.get(label)
     return drum.scoring if drum else ""
 
 
@@ -214,6 +217,8 @@ def _lines(path: Path) -> list[tuple[int, str]]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: neither a .mid nor text") from None
     return [

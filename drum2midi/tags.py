@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Tags:
 def read_tags(path: Path) -> Tags:
     """The tags of a recording; none for a kind of file whose tags are not known."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             said = file.copy_metadata()
     except soundfile.LibsndfileError:
         return Tags()

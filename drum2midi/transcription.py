@@ -63,7 +63,13 @@ class Metre:
             If the text is not a time signature of 1 to 32 halves to sixteenths.
         """
         top, slash, bottom = text.strip().partition("/")
-        if slash and top.isdigit() and bottom in {"2", "4", "8", "16"} and 1 <= int(top) <= 32:
+        if (
+            slash
+            and top.isascii()
+            and top.isdigit()
+            and bottom in {"2", "4", "8", "16"}
+            and 1 <= int(top) <= 32
+        ):
             return cls(int(top), int(bottom))
         raise InputError(f"metre {text!r} is not a time signature such as 4/4, 3/4 or 6/8")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,23 @@ def test_a_truncated_flac_gives_what_is_there(
     path = write(tmp_path / "a.flac", noise, 44100)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     audio = read_audio(path, sample_rate=44100)
-    assert 9.0 <= audio.duration <= 15.5
+    assert 14.0 <= audio.duration <= 15.1
+    assert "using what came before" in caplog.text
+
+
+def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", tone(44100), 44100)
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.wav"))
+    path.rename(odd)
+    assert read_audio(odd, sample_rate=44100).duration == SECONDS
+
+
+def test_absurd_samples_are_damage(tmp_path: Path) -> None:
+    samples = np.array([0.1, 1e30, -1e30, 0.1], np.float32)
+    path = write(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")
+    np.testing.assert_allclose(
+        read_audio(path, sample_rate=44100).samples, [0.1, 0.0, 0.0, 0.1], atol=1e-7
+    )
 
 
 def errors(path: Path, **options: float) -> str:
@@ -120,8 +137,11 @@ def test_errors_name_the_file_and_the_reason(tmp_path: Path) -> None:
     assert errors(text).startswith(f"{text}: not audio that can be read (")
     none = write(tmp_path / "zero.wav", np.zeros(0, np.float32), 44100)
     assert errors(none) == f"{none}: has no samples in it"
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert "is not a file" in errors(tmp_path / "pipe.wav")
     short = write(tmp_path / "short.wav", tone(44100), 44100)
     assert errors(short, start=5.0) == f"{short}: is only 2.0 s long, cannot start at 5.0 s"
+    assert "not a passage" in errors(short, start=float("inf"))
     assert "the end comes first" in errors(short, start=1.0, end=0.5)
     film = tmp_path / "film.m4a"
     film.write_text("words " * 100)

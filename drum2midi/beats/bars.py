@@ -21,6 +21,7 @@ _BEFORE_START: Final = 0.06  # seconds before the audio at which a first bar may
 _REACH: Final = 1.25  # seconds over which the tempo of a tracked pulse is taken to be constant
 _STEADY_REACH: Final = 4.0  # the same where one tempo fits throughout
 _EIGHTHS: Final = 0.275  # seconds; shorter beats of 5 and 7 in a bar are written as eighths
+_SHORTEST_QUARTER: Final = 0.2  # seconds; 300 a minute, the fastest that players take
 
 
 def metre_of(count: int, period: float) -> Metre:
@@ -77,6 +78,8 @@ def make_grid(
     beats, downbeat = _beats(strokes, reading, metre, tempo=tempo, steady=steady)
     first, last = np.floor(phases(strokes.times[[0, -1]], beats) + _EARLY).astype(int)
     start = _first_beat(beats, int(first), downbeat, metre)
+    # What the recording's start leaves of a beat may be too short to be one.
+    start += bool(beats[start + 1] < _SHORTEST_QUARTER * float(metre.beat))
     end = int(last + 1 + (downbeat - last - 1) % reading.count)
     times = beats[start : end + 1].copy()
     times[0] = max(times[0], 0.0)

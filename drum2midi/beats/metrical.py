@@ -170,7 +170,7 @@ def _bar_features(folded: Folded, count: int, repetition: dict[int, float]) -> N
     downbeat = np.arange(count)
     late = (downbeat - folded.first) % count
     start = [abs(folded.first - downbeat) < 0.1, late < 0.25, late / count]
-    other = max(value for lag, value in repetition.items() if lag % count)
+    other = max((value for lag, value in repetition.items() if lag % count), default=0.0)
     again = repetition.get(count, 0.0)
     half = repetition.get(count // 2, 0.0) if count % 2 == 0 and count > 2 else 0.0
     twice = repetition.get(2 * count, again)

@@ -162,10 +162,21 @@ def steady_period(times: NDArray[np.float64], weights: NDArray[np.float64], gues
     # Fine enough that the last stroke moves by a thirty-second of a beat from step to step.
     steps = min(2001, 2 * int(np.ceil(32 * 0.015 * span / guess)) + 3)
     periods = guess * np.linspace(0.985, 1.015, steps)
-    turns = np.exp(2j * np.pi * times / periods[:, None])
-    # Strokes on beats, halves and quarters of them; a pulse may be too slow by two levels.
-    lined_up = sum(np.abs(turns**power @ weights) for power in (1, 2, 4))
+    # A few at a time: all periods by all strokes of an hour would be a gigabyte.
+    some = np.array_split(periods, -(-steps // 64))
+    lined_up = np.concatenate([_lined_up(times, weights, part) for part in some])
     return float(periods[np.argmax(lined_up)])
+
+
+def _lined_up(
+    times: NDArray[np.float64], weights: NDArray[np.float64], periods: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How well strokes lie on the beats of each period, their halves and their quarters.
+
+    A pulse may be too slow by two levels.
+    """
+    turns = np.exp(2j * np.pi * times / periods[:, None])
+    return np.asarray(sum(np.abs(turns**power @ weights) for power in (1, 2, 4)))
 
 
 def steady_pulse(strokes: Strokes, pulse: NDArray[np.float64]) -> NDArray[np.float64]:

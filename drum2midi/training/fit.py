@@ -19,7 +19,7 @@ class FitSettings:
     Attributes
     ----------
     steps : int
-        Batches in all.
+        Batches in all, rounded up to whole epochs.
     batch : int
         Crops in a batch.
     rate : float
@@ -79,7 +79,7 @@ def fit(
     model.fit(
         batches(pieces, features, batch=settings.batch, seed=settings.seed),
         steps_per_epoch=settings.steps_an_epoch,
-        epochs=max(1, settings.steps // settings.steps_an_epoch),
+        epochs=-(-settings.steps // settings.steps_an_epoch),
         callbacks=[
             keras.callbacks.BackupAndRestore(run / "backup"),
             keras.callbacks.ModelCheckpoint(run / "latest.keras"),

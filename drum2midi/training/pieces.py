@@ -229,7 +229,10 @@ def start_renderers(
 
     They end with the process that started them, however it ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
     context = get_context("spawn")
     crew = [
         context.Process(
@@ -261,5 +264,5 @@ def _work(
             path = piece_path(folder, number)
             if not path.exists():
                 save_piece(renderer.piece(number), path)
-    except InputError as error:
+    except (InputError, OSError, soundfile.LibsndfileError) as error:
         sys.exit(f"drum2midi: {error}")

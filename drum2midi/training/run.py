@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
-from drum2midi.files import check_folder
+from drum2midi.files import check_writable
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
 from drum2midi.training.network import NetworkSettings, average
 from drum2midi.training.pieces import Sources, start_renderers
-from drum2midi.training.tune import tune
+from drum2midi.training.tune import check_dev_set, tune
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,9 @@ def train(
         If material is missing or a renderer fails.
     """
     settings = settings or RunSettings()
-    check_folder(output)
+    check_writable(output)
+    if dev_set is not None:
+        check_dev_set(dev_set)
     pieces = run / "pieces"
     crew = start_renderers(
         pieces,

@@ -66,9 +66,8 @@ def tune(
     InputError
         If the folder has no annotations or no audio beside them.
     """
+    check_dev_set(dev_set)
     truth = {path.stem: annotated(path) for path in sorted(dev_set.glob("annotations/*.mid"))}
-    if not truth:
-        raise InputError(f"{dev_set}: no annotations/*.mid in this folder")
     heard = [
         (path.parent.name, truth[path.stem], listen(_features(path, features)))
         for path in sorted(dev_set.glob("*/*"))
@@ -82,6 +81,12 @@ def tune(
     chosen = _climb(counts, folders)
     scores = {folder: _micro(counts, folder, chosen) for folder in folders}
     return replace(picking, thresholds=chosen), scores
+
+
+def check_dev_set(folder: Path) -> None:
+    """Raise `InputError` if a folder is not laid out as a dev set."""
+    if not list(folder.glob("annotations/*.mid")):
+        raise InputError(f"{folder}: no annotations/*.mid in this folder")
 
 
 def _features(path: Path, features: FeatureSettings) -> NDArray[np.float32]:
