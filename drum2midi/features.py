@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _CHUNK_FRAMES: Final = 2048
 _FFT_FRAMES: Final = 256
 _REFERENCE_PERCENTILE: Final = 90.0
-_QUIETEST: Final = np.float32(0.01)
-"""Least reference, relative to the loudest frame's power."""
+_QUIETEST: Final = np.float32(0.06)
+"""Least reference, relative to the loudest frame's power; in songs it is more."""
 
 _SILENCE: Final = 1e-5
 """Power in a mel band of a recording's loud frames below which it holds nothing:

@@ -56,10 +56,10 @@ def test_silence_around_the_drums_does_not_set_the_level(noise: np.ndarray) -> N
     quiet = 1e-4 * np.random.default_rng(2).normal(size=40 * len(noise)).astype(np.float32)
     alone = log_mel([noise], SETTINGS)
     amid = log_mel([np.concatenate((noise, quiet))], SETTINGS)
-    # The drums' level is found within the 20 dB (1.0) that loud frames may lie under the loudest;
-    # what surrounds them, 60 dB below, stays 40 dB or more below that.
-    assert 0.0 <= float(np.median(amid[:200]) - np.median(alone[:200])) <= 1.0 + 1e-3
-    assert amid[1000:].max() < -0.2 < 0.5 < np.median(amid[:200])
+    # The drums' level is found within the 12 dB (0.6) that loud frames may lie under the loudest;
+    # what surrounds them, 60 dB below, stays far below.
+    assert 0.0 <= float(np.median(amid[:200]) - np.median(alone[:200])) <= 0.62
+    assert amid[1000:].max() < -0.5 < 0.5 < np.median(amid[:200])
 
 
 def test_silence_is_flat_at_the_floor() -> None:

@@ -85,7 +85,12 @@ def average(models: Sequence[Any]) -> Any:
     if len(models) == 1:
         return models[0]
     features = keras.Input(models[0].input_shape[1:], name="features")
-    outputs = [model(features) for model in models]
+    # The same layers under another name: two of one name cannot be parts of a third.
+    members = [
+        keras.Model(model.inputs[0], model.outputs[0], name=f"member_{i}")
+        for i, model in enumerate(models)
+    ]
+    outputs = [member(features) for member in members]
     return keras.Model(features, keras.layers.Average(name="activations")(outputs))
 
 
