@@ -165,7 +165,7 @@ def _aac_blocks(path: Path) -> _Source:
             resampler = av.AudioResampler(format="fltp", rate=rate)
             for frame in container.decode(audio=0):
                 for part in resampler.resample(frame):
-                    yield part.to_ndarray().T
+                    yield np.asarray(part.to_ndarray().T, np.float32)
     except av.FFmpegError as error:
         raise InputError(f"{path}: not audio that can be read ({error.strerror})") from None
 

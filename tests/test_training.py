@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -248,6 +249,8 @@ def test_train_from_material_to_a_model_that_transcribes(
     trained = (tmp_path / "run" / "member-0" / "model.keras").stat().st_mtime_ns
     train(sources, tmp_path / "run", output, settings=small)
     assert (tmp_path / "run" / "member-0" / "model.keras").stat().st_mtime_ns == trained
+    with pytest.raises(InputError, match="was begun with other material or settings"):
+        train(sources, tmp_path / "run", output, settings=replace(small, fit=FitSettings(steps=4)))
     model = load_model(output)
     assert model.features == SETTINGS
     assert model.about["fit"]["steps"] == 2

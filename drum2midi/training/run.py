@@ -6,6 +6,7 @@ a run that was stopped goes on where it was.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
-from drum2midi.files import check_writable
+from drum2midi.files import check_writable, replacing
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
@@ -90,6 +91,7 @@ def train(
     if dev_set is not None:
         check_dev_set(dev_set)
     pieces = run / "pieces"
+    _remember(run, sources, settings)
     crew = start_renderers(
         pieces,
         sources,
@@ -129,6 +131,29 @@ def train(
     }
     export(model, output, settings.features, picking, about)
     return scores
+
+
+def _remember(run: Path, sources: Sources, settings: RunSettings) -> None:
+    """Write down what a run is made of; refuse to go on with something else.
+
+    More pieces, workers or members may be asked for: they change nothing that is done.
+    """
+    facts = {
+        "sources": asdict(sources),
+        "features": asdict(settings.features),
+        "network": asdict(settings.network),
+        "fit": asdict(settings.fit),
+    }
+    text = json.dumps(facts, indent=1, default=str, sort_keys=True)
+    path = run / "settings.json"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise InputError(f"{run}: was begun with other material or settings; see {path.name} there")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {run}: {error.strerror}") from None
+    with replacing(path) as target:
+        target.write_text(text, encoding="utf-8")
 
 
 def _await(pieces: Path, crew: Sequence[SpawnProcess], count: int) -> None:
