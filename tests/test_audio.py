@@ -49,7 +49,7 @@ def test_m4a(tmp_path: Path) -> None:
     av = pytest.importorskip("av", reason="needs drum2midi[m4a]")
     path = tmp_path / "a.m4a"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=44100)
+        stream = container.add_stream("aac", rate=44100, layout="mono")
         frame = av.AudioFrame.from_ndarray(tone(44100)[None], format="fltp", layout="mono")
         frame.sample_rate = 44100
         for packet in [*stream.encode(frame), *stream.encode(None)]:
