@@ -192,5 +192,6 @@ def test_any_strokes_give_a_grid_around_them(
     assert 0 <= grid.confidence <= 1
     assert grid.beat_times[0] >= 0
     for hit in hits:
-        slack = 0.25 * np.diff(grid.beat_times).max()
+        # The recording's start may leave too little of a beat to be one: 0.2 s of a quarter.
+        slack = max(0.25 * np.diff(grid.beat_times).max(), 0.2)
         assert grid.beat_times[0] - slack <= hit.onset < grid.end

@@ -195,7 +195,13 @@ def test_control_c_leaves_nothing(tmp_path: Path) -> None:
     long = np.tile(place(thump(), [0.5, 1.0, 1.5], 2.0), 600)
     song = write(tmp_path / "long.wav", long)
     command = [sys.executable, "-m", "drum2midi", str(song)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background is deaf to Control-C, and so would its children be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         time.sleep(2.0)
         process.send_signal(signal.SIGINT)
         _, message = process.communicate(timeout=30)
