@@ -1,0 +1,159 @@
+"""``drum2midi SONG``: the main command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from drum2midi.commands import console
+
+if TYPE_CHECKING:
+    from drum2midi.transcription import Transcription
+
+_SURE: Final = 0.5
+"""Confidence of a grid below which the user is told."""
+
+
+def transcribe_command(
+    song: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SONG", help="Recording: wav, flac, ogg, opus, mp3; a drum stem or a full mix."
+        ),
+    ],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="What to write; the suffix says how: .mid, .musicxml, .mxl, .pdf, .svg (sheet), "
+            ".wav (the strokes played), .png (a picture over time), .csv, .json. "
+            "May be given several times. [default: SONG.mid and SONG.musicxml]",
+        ),
+    ] = None,
+    tempo: Annotated[
+        float | None,
+        typer.Option(
+            help="Beats a minute, if you know: quarters; in 6/8 and 12/8 dotted ones, "
+            "in 5/8 and 7/8 eighths.",
+            min=30,
+            max=300,
+            metavar="BPM",
+        ),
+    ] = None,
+    metre: Annotated[
+        str | None, typer.Option(help="Time signature, if you know: 4/4, 3/4, 6/8 …", metavar="N/D")
+    ] = None,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="One tempo throughout: a loop, a click, a machine.")
+    ] = False,
+    timing: Annotated[
+        str,
+        typer.Option(
+            metavar="grid|performed",
+            help="In the .mid: strokes on the grid, or each where it was played.",
+        ),
+    ] = "grid",
+    drum_map: Annotated[
+        str,
+        typer.Option(
+            metavar="gm|roland-td|FILE.toml",
+            help="Notes of the .mid; a file has [notes] with lines such as kick = 36.",
+        ),
+    ] = "gm",
+    hat_cc4: Annotated[
+        bool, typer.Option("--hat-cc4", help="In the .mid: hi-hat openness as controller 4 too.")
+    ] = False,
+    paper: Annotated[
+        str, typer.Option(metavar="a4|letter", help="Size of the pages of a .pdf or .svg.")
+    ] = "a4",
+    repeats: Annotated[
+        bool,
+        typer.Option(
+            "--repeats/--no-repeats",
+            help="In the sheet: passages that look the same once, between repeat barlines.",
+        ),
+    ] = False,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="In the .wav: play the strokes over the song.")
+    ] = False,
+    click: Annotated[
+        bool, typer.Option("--click", help="In the .wav: a click on every beat.")
+    ] = False,
+    start: Annotated[
+        float, typer.Option(help="Listen from this second; times count from there.", min=0.0)
+    ] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Listen up to this second.", min=0.0)] = None,
+    sensitivity: Annotated[
+        float,
+        typer.Option(help="0 hears only what is certain, 1 hears ghosts.", min=0.0, max=1.0),
+    ] = 0.5,
+    title: Annotated[
+        str | None, typer.Option(help="Title of the sheet. [default: the song's tag or file name]")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Another model file than the one that ships.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is done.")] = False,
+) -> None:
+    """Listen to SONG and write its drums as MIDI and as a drum sheet.
+
+    drum2midi song.wav writes song.mid for a DAW and song.musicxml for MuseScore, beside the song.
+    """
+    console.set_up_logging(quiet=quiet, verbose=verbose)
+    from drum2midi.writers import WriteOptions, check_output, save
+
+    targets = output or [song.with_suffix(".mid"), song.with_suffix(".musicxml")]
+    options = WriteOptions(
+        timing=timing,
+        drum_map=drum_map,
+        hat_cc4=hat_cc4,
+        paper=paper,
+        repeats=repeats,
+        recording=song,
+        start=start,
+        mix=mix,
+        click=click,
+    )
+    for target in targets:
+        check_output(target, options)
+    from drum2midi.pipeline import transcribe
+
+    with console.progress("listening", quiet=quiet) as progress:
+        result = transcribe(
+            song,
+            start=start,
+            end=end,
+            tempo=tempo,
+            metre=metre,
+            steady=steady,
+            sensitivity=sensitivity,
+            title=title,
+            model=model,
+            progress=progress,
+        )
+    for target in targets:
+        save(result, target, options)
+        console.LOG.info("wrote %s", target)
+    if result.grid.confidence < _SURE:
+        console.LOG.warning(
+            "%s: not sure of the beats (%.0f %%); --tempo and --metre say what you know",
+            song,
+            100.0 * result.grid.confidence,
+        )
+    if not quiet:
+        typer.echo(summary(result))
+
+
+def summary(result: Transcription) -> str:
+    """One line: strokes by drum, tempo, metre, bars."""
+    from drum2midi.transcription import count_by_drum
+
+    strokes = ", ".join(f"{count} {drum}" for drum, count in count_by_drum(result.hits).items())
+    grid = result.grid
+    bars = f"{len(grid.bars)} bar{'s' if len(grid.bars) != 1 else ''}"
+    return f"{result.title}: {strokes}; {grid.tempo:.1f} bpm, {grid.metre}, {bars}"
