@@ -14,7 +14,7 @@ import numpy as np
 
 from drum2midi.drums import BY_MIDI, BY_NAME, SCORING_CLASSES, Drum
 from drum2midi.errors import InputError
-from drum2midi.transcription import Metre
+from drum2midi.transcription import Hit, Metre
 
 if TYPE_CHECKING:
     import mido
@@ -58,6 +58,15 @@ class Performance:
             return found
         fresh = np.diff(self.seconds[found]) > _SAME_ONSET
         return found[np.concatenate(([True], fresh))]
+
+
+def of_hits(hits: Sequence[Hit]) -> Performance:
+    """Hits that were heard, as something to compare; without a grid."""
+    return Performance(
+        np.array([hit.onset for hit in hits], np.float64),
+        tuple(hit.drum.scoring for hit in hits),
+        np.array([hit.velocity for hit in hits], np.float64),
+    )
 
 
 def read_performance(path: Path, *, beats: Path | None = None) -> Performance:

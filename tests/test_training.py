@@ -17,7 +17,7 @@ from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.model import Activations, load_model
-from drum2midi.training import render
+from drum2midi.training import effects, examples, render
 from drum2midi.training.examples import CROP, batches, compose
 from drum2midi.training.grooves import Groove, Stroke, list_grooves, read_groove
 from drum2midi.training.oneshots import draw_kit, load_library
@@ -29,6 +29,7 @@ from drum2midi.training.pieces import (
     load_piece,
     piece_path,
     save_piece,
+    scatter,
 )
 from drum2midi.training.tune import tune
 from drum2midi.transcription import Metre
@@ -251,6 +252,7 @@ def test_train_from_material_to_a_model_that_transcribes(
     assert (tmp_path / "run" / "member-0" / "model.keras").stat().st_mtime_ns == trained
     with pytest.raises(InputError, match="was begun with other material or settings"):
         train(sources, tmp_path / "run", output, settings=replace(small, fit=FitSettings(steps=4)))
+    _check_tracking(tmp_path / "run")
     model = load_model(output)
     assert model.features == SETTINGS
     assert model.about["fit"]["steps"] == 2
@@ -276,3 +278,96 @@ def test_train_from_material_to_a_model_that_transcribes(
         with pytest.raises(InputError, match="ONNX and Keras differ"):
             export.export(members[0], refused, SETTINGS, model.picking, {})
         assert not refused.exists()
+
+
+def _check_tracking(run: Path) -> None:
+    """One MLflow run, though training was called twice, with settings, curve and model."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{run / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("drum2midi")
+    assert experiment is not None
+    (tracked,) = client.search_runs([experiment.experiment_id])
+    assert tracked.data.params["network.recurrent"] == "4"
+    assert tracked.data.params["fit.steps"] == "2"
+    (point,) = client.get_metric_history(tracked.info.run_id, "member_0.loss")
+    assert (point.step, point.value > 0.0) == (2, True)
+    assert [file.path for file in client.list_artifacts(tracked.info.run_id)] == ["small.onnx"]
+
+
+def test_a_blend_is_louder_where_both_sound(sources: Sources) -> None:
+    library = load_library(sources.oneshots)
+    plain = draw_kit(library, np.random.default_rng(0))
+    blended = draw_kit(library, np.random.default_rng(0), blends=1.0)
+    assert {one.name for one in plain.values()} == set(PIECES)
+    for drum, instrument in blended.items():
+        first, second = instrument.name.split("+")
+        assert first == second == plain[drum].name  # the library has one instrument a drum
+        for layer in instrument.layers:
+            assert np.abs(layer.samples).max() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_scattered_strokes_follow_no_groove() -> None:
+    seconds = 20.0
+    for seed in range(8):
+        strokes, beats = scatter(np.random.default_rng(seed), seconds=seconds)
+        onsets = np.array([stroke.onset for stroke in strokes])
+        assert len(strokes) > 8
+        assert np.all(np.diff(onsets) > 0)
+        assert onsets[-1] < seconds < beats[-1]
+        assert all(1 <= stroke.velocity <= 127 for stroke in strokes)
+        for drum in {stroke.drum for stroke in strokes}:
+            own = [stroke.onset for stroke in strokes if stroke.drum is drum]
+            assert np.all(np.diff(own) > 0.05)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_codec_neither_shifts_nor_shortens(seed: int) -> None:
+    clicks = place(crack(), [0.5], 2.0) + place(thump(), [1.2], 2.0)
+    decoded = effects.encode(clicks, np.random.default_rng(seed), rate=RATE)
+    assert decoded.shape == clicks.shape
+    assert not np.array_equal(decoded, clicks)
+    late = np.argmax(np.correlate(decoded[RATE // 4 : RATE], clicks[RATE // 4 : RATE], "same"))
+    assert abs(late - (RATE - RATE // 4) // 2) <= 1
+    assert np.corrcoef(decoded, clicks)[0, 1] > 0.8
+
+
+def test_silence_stays_silence_in_every_effect() -> None:
+    rng = np.random.default_rng(0)
+    silence = np.zeros(2000, np.float32)
+    for treated in (
+        effects.equalise(silence, rng, depth_db=3.0, rate=RATE),
+        effects.encode(silence, rng, rate=RATE),
+        effects.low_pass(silence, 4000.0, rate=RATE),
+    ):
+        assert np.abs(treated).max() < 1e-12
+
+
+def test_a_wider_network_begins_as_the_narrow_one() -> None:
+    pytest.importorskip("keras")
+    from drum2midi.training.network import NetworkSettings, build_network
+    from drum2midi.training.widen import widen
+
+    small = build_network(24, NetworkSettings((4, 5), 6, 3))
+    large = build_network(24, NetworkSettings((6, 7), 9, 5))
+    features = np.random.default_rng(0).normal(size=(2, 40, 24)).astype(np.float32)
+    for layer in small.layers:  # statistics as after training
+        if "batch_normalization" in layer.name:
+            width = len(layer.get_weights()[0])
+            layer.set_weights([np.random.default_rng(i).uniform(0.5, 2, width) for i in range(4)])
+    expected = small.predict(features, verbose=0)
+    assert np.ptp(expected) > 0.05
+    assert np.abs(widen(small, large).predict(features, verbose=0) - expected).max() < 1e-6
+    with pytest.raises(ValueError, match="narrower"):
+        widen(large, small)
+
+
+def test_separation_keeps_the_kit_and_leaves_a_trace_of_the_rest() -> None:
+    rng = np.random.default_rng(1)
+    kit = np.full((50, 24), 1e-6, np.float32)
+    kit[20:24] = 1.0
+    band = np.full((50, 24), 0.1, np.float32)
+    separated = examples._separate(kit, kit + band, rng)
+    assert separated[21].mean() > 0.3
+    assert separated[40].mean() < 0.02
+    assert separated[40].mean() > 1e-6

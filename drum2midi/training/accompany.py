@@ -85,6 +85,9 @@ class Band:
         self._rate = rate
         self._voices = voices
         self._synth = fluidsynth.Synth(gain=0.5, samplerate=float(rate))
+        # The chorus takes a third of the time; notes that ring on under others are not missed.
+        self._synth.setting("synth.chorus.active", 0)
+        self._synth.setting("synth.polyphony", 96)
         self._font = self._synth.sfload(str(soundfont))
         if self._font < 0:
             raise InputError(f"{soundfont}: FluidSynth cannot load this soundfont")

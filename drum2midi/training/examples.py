@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy.ndimage
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.features import FeatureSettings, normalise
@@ -31,6 +32,10 @@ _TARGET_WIDTH: Final = 0.8
 
 _POSITIVE_WEIGHT: Final = 3.0
 _INAUDIBLE_DB: Final = -10.0
+_LISTED_EVERY: Final = 50
+"""Batches after which the folder is listed anew."""
+
+_SEPARATED: Final = 0.2
 _GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
 
 
@@ -82,8 +87,12 @@ def batches(
     mix = mix or Mix()
     crops: list[tuple[Array, Array]] = []
     band: NDArray[np.float16] | None = None
+    paths: list[Path] = []
+    drawn = 0
     while True:
-        paths = sorted(folder.glob("*.npz")) if len(crops) < pool else []
+        if drawn % _LISTED_EVERY == 0:
+            paths = sorted(folder.glob("*.npz"))
+        drawn += 1
         while len(crops) < pool:
             piece = load_piece(paths[int(rng.integers(len(paths)))])
             if len(piece.band):
@@ -123,6 +132,8 @@ def compose(
         scale = balance * float(kit.mean()) / max(float(other.mean()), 1e-12)
         other = np.roll(other, int(rng.integers(-1, 2)), axis=0) * np.float32(scale)
         mixed = _pump(kit + other, rng)
+        if rng.random() < _SEPARATED:
+            mixed = _separate(kit, mixed, rng)
     mixed = _dirty(mixed, rng)
     truth = _truth(piece, kit, mixed, settings)
     return normalise(mixed, settings), truth
@@ -153,6 +164,19 @@ def _pump(power: Array, rng: np.random.Generator) -> Array:
     for i in range(1, len(gain)):
         gain[i] = min(gain[i], gain[i - 1] * decay)
     return np.asarray(power * (10.0 ** (gain / 10.0))[:, None], np.float32)
+
+
+def _separate(kit: Array, mixed: Array, rng: np.random.Generator) -> Array:
+    """The kit as a source separator gives it back: through a mask that is nearly right.
+
+    A Wiener mask, blurred over time and bands, takes some of the kit away and lets
+    some of the rest through.
+    """
+    wanted = kit / (mixed + np.float32(1e-12))
+    blurred = scipy.ndimage.uniform_filter(wanted, size=(int(rng.integers(1, 9)), 5))
+    mask = np.clip(blurred, 0.0, 1.0) ** np.float32(rng.uniform(0.7, 2.5))
+    leak = np.float32(10.0 ** (rng.uniform(-40.0, -15.0) / 10.0))
+    return np.asarray(mixed * np.maximum(mask, leak), np.float32)
 
 
 def _dirty(power: Array, rng: np.random.Generator) -> Array:

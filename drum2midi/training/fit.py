@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from drum2midi.features import FeatureSettings
 from drum2midi.files import replacing
 from drum2midi.training.examples import batches
 from drum2midi.training.network import NetworkSettings, build_network, loss
+from drum2midi.training.widen import widen
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ def fit(
     features: FeatureSettings,
     network: NetworkSettings,
     settings: FitSettings,
+    *,
+    start: Path | None = None,
+    report: Callable[[Mapping[str, float], int], None] | None = None,
 ) -> Any:
     """Train on the pieces in a folder, or go on where a run stopped.
 
@@ -53,6 +58,13 @@ def fit(
         Folder of rendered pieces; may still be growing.
     run : Path
         Folder for checkpoints, ``log.csv`` and the finished ``model.keras``.
+    features : FeatureSettings
+    network : NetworkSettings
+    settings : FitSettings
+    start : Path, optional
+        A ``.keras`` file of the same or a smaller network to begin from.
+    report : callable, optional
+        Called with the figures and the number of steps after every epoch.
 
     Returns
     -------
@@ -66,6 +78,8 @@ def fit(
         return keras.models.load_model(finished, compile=False)
     keras.utils.set_random_seed(settings.seed)
     model = build_network(features.bands, network)
+    if start is not None:
+        model = widen(keras.models.load_model(start, compile=False), model)
     schedule = keras.optimizers.schedules.CosineDecay(
         settings.rate / 20.0,
         settings.steps - settings.steps // 33,
@@ -84,6 +98,11 @@ def fit(
             keras.callbacks.BackupAndRestore(run / "backup"),
             keras.callbacks.ModelCheckpoint(run / "latest.keras"),
             keras.callbacks.CSVLogger(run / "log.csv", append=True),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: (
+                    report(logs, (epoch + 1) * settings.steps_an_epoch) if report else None
+                )
+            ),
         ],
         verbose=2,
     )

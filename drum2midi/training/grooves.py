@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +83,7 @@ def list_grooves(folder: Path, *, split: str) -> Sequence[GrooveFile]:
     ]
 
 
+@lru_cache(maxsize=2048)
 def read_groove(file: GrooveFile) -> Groove | None:
     """The strokes of a performance, or None if there are too few to be of use."""
     strokes, seconds = [], 0.0

@@ -114,4 +114,4 @@ def loss(truth: Any, output: Any) -> Any:
     t, w = target[..., :ACTIVATIONS], weight[..., :ACTIVATIONS]
     entropy = -w * (t * ops.log(p) + (1.0 - t) * ops.log(1.0 - p))
     error = weight[..., ACTIVATIONS:] * (target[..., ACTIVATIONS:] - output[..., ACTIVATIONS:]) ** 2
-    return ops.mean(entropy, axis=-1) + 4.0 * ops.mean(error, axis=-1)
+    return ops.mean(entropy, axis=-1) + 8.0 * ops.mean(error, axis=-1)

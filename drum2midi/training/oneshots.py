@@ -41,6 +41,7 @@ _PIECES: Final[Mapping[Drum, Mapping[str, float]]] = {
 # A snare without wires or with things on it is no longer what a listener calls a snare.
 _LEFT_OUT_ARTICULATIONS: Final = {"off", "prepared", "stacked"}
 _RARE_ARTICULATIONS: Final = {"brush": 0.3, "orchestral": 0.4, "muted": 0.5}
+_BLENDED_LAYERS: Final = 8
 _HATS: Final = (drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT)
 _TOMS: Final = (drums.HIGH_TOM, drums.MID_TOM, drums.FLOOR_TOM)
 
@@ -143,12 +144,23 @@ def _instruments(
     )
 
 
-def draw_kit(library: Library, rng: np.random.Generator, *, loyalty: float = 0.65) -> Kit:
+def draw_kit(
+    library: Library, rng: np.random.Generator, *, loyalty: float = 0.65, blends: float = 0.0
+) -> Kit:
     """One instrument for every drum.
 
     A base kit is drawn first and serves each group of drums (kick, snare, hats,
     toms, cymbals) with probability `loyalty`; otherwise another kit does.
     Hats stay together, and toms do, as they do on a real kit.
+
+    Parameters
+    ----------
+    library : Library
+    rng : Generator
+    loyalty : float
+    blends : float
+        Probability that a group sounds together with its like of another kit, as
+        producers layer samples: more instruments than anyone recorded.
     """
     base = _draw_source(library, drums.SNARE, rng)
     kit: dict[Drum, Instrument] = {}
@@ -158,7 +170,28 @@ def draw_kit(library: Library, rng: np.random.Generator, *, loyalty: float = 0.6
         for drum in group:
             own = [one for one in library[drum] if one.kit == source]
             kit[drum] = _draw(own or library[drum], rng)
+        if rng.random() < blends:
+            second_db = float(rng.uniform(-14.0, 3.0))
+            for drum in group:
+                kit[drum] = _blend(kit[drum], _draw(library[drum], rng), second_db, rng)
     return kit
+
+
+def _blend(
+    first: Instrument, second: Instrument, second_db: float, rng: np.random.Generator
+) -> Instrument:
+    """Two instruments struck as one: each layer of the first with one as loud of the second."""
+    chosen = rng.permutation(len(first.layers))[:_BLENDED_LAYERS]
+    layers = []
+    for index in chosen.tolist():
+        layer = first.layers[index]
+        other = second.draw(layer.level_db, rng)
+        mixed = np.zeros(max(len(layer.samples), len(other.samples)), np.float32)
+        mixed[: len(layer.samples)] += layer.samples
+        mixed[: len(other.samples)] += np.float32(10.0 ** (second_db / 20.0)) * other.samples
+        peak = max(1e-6, float(np.abs(mixed).max()))
+        layers.append(OneShot((mixed / peak).astype(np.float16), layer.level_db))
+    return Instrument(first.kit, f"{first.name}+{second.name}", tuple(layers), first.weight)
 
 
 def _draw_source(library: Library, drum: Drum, rng: np.random.Generator) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
-from drum2midi.drums import DRUMS
+from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, mel_filters, mel_power
 from drum2midi.training import accompany, oneshots, render
@@ -33,6 +33,8 @@ SECONDS: Final = 24.0
 """Length of a piece."""
 
 _FILL_SHARE: Final = 0.25
+_SCATTERED: Final = 0.2
+_BLENDED: Final = 0.3
 _ACCOMPANIED: Final = 0.6
 _SILENCE: Final = 1e-9
 
@@ -103,8 +105,12 @@ class Renderer:
         rng = np.random.default_rng((self._seed, number))
         settings = self._settings
         rate = settings.sample_rate
-        strokes, beats = medley(self._grooves, rng, seconds=SECONDS)
-        kit = oneshots.draw_kit(self._library, rng)
+        strokes, beats = (
+            scatter(rng, seconds=SECONDS)
+            if rng.random() < _SCATTERED
+            else medley(self._grooves, rng, seconds=SECONDS)
+        )
+        kit = oneshots.draw_kit(self._library, rng, blends=_BLENDED)
         performance = render.render(
             strokes, kit, self._impulses, rng, seconds=SECONDS, rate=rate, window=settings.window
         )
@@ -155,6 +161,34 @@ def medley(
     beats += [beats[-1] + (i + 1) * beat for i in range(8)]
     kept = sorted((s for s in strokes if s.onset < seconds - 0.05), key=lambda s: s.onset)
     return tuple(kept), np.array(beats)
+
+
+def scatter(
+    rng: np.random.Generator, *, seconds: float
+) -> tuple[tuple[Stroke, ...], NDArray[np.float64]]:
+    """Strokes that follow no groove, and beats that have nothing to do with them.
+
+    In grooves a drum can be guessed from the others; here only its sound tells it.
+    Some pieces have one stroke at a time, each as likely to be any drum.
+    """
+    alone = rng.random() < 0.4
+    onsets: dict[float, Drum] = {}
+    if alone:
+        gap = rng.uniform(0.12, 1.0)
+        at = np.cumsum(gap * rng.uniform(0.5, 1.5, int(2.0 * seconds / gap)))
+        for time in at[at < seconds - 0.1].tolist():
+            onsets[time] = DRUMS[int(rng.integers(len(DRUMS)))]
+    else:
+        for index in rng.choice(len(DRUMS), size=int(rng.integers(3, 10)), replace=False):
+            often = float(np.exp(rng.uniform(np.log(0.2), np.log(3.0))))
+            gaps = 0.07 + rng.exponential(1.0 / often, int(2 + 2.0 * seconds * often))
+            at = np.cumsum(gaps)
+            onsets |= {time: DRUMS[int(index)] for time in at[at < seconds - 0.1].tolist()}
+    strokes = tuple(
+        Stroke(time, drum, int(np.clip(rng.normal(80.0, 30.0), 8, 127)))
+        for time, drum in sorted(onsets.items())
+    )
+    return strokes, np.arange(0.3, seconds + 6.0, float(rng.uniform(0.35, 0.8)))
 
 
 def decibels(power: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -198,6 +198,10 @@ class _Player:
         self._curve = float(rng.uniform(0.8, 2.0))
         self._pitch = float(2.0 ** (rng.normal(0.0, 1.6) / 12.0))
         self._decay = float(rng.uniform(0.05, 0.6)) if rng.random() < 0.25 else 0.0
+        # What a microphone's place, a transient shaper and a producer make of the same drum.
+        self._snap = float(rng.uniform(-0.6, 2.0)) if rng.random() < 0.3 else 0.0
+        self._swell = float(rng.uniform(0.5, 4.0)) if rng.random() < 0.2 else 0.0
+        self._colour = int(rng.integers(2**31)) if rng.random() < 0.6 else None
         # Snare wires buzz, and the overheads hiss, when a kick or a tom is struck.
         buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5
         self._buzz = _buzz(rng, rate=rate) if buzzes else None
@@ -214,14 +218,26 @@ class _Player:
 
     def _tune(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         tuned = soxr.resample(samples, self._rate * self._pitch, self._rate, quality="LQ")
-        if self._decay:
-            tuned = tuned * np.exp(-np.arange(len(tuned)) / (self._decay * self._rate))
+        tuned = self._shape(np.asarray(tuned, np.float32))
         if self._buzz is not None:
             start = int(ATTACK / self._pitch * self._rate)
             length = max(0, min(len(self._buzz), len(tuned) - start))
-            tuned = np.asarray(tuned, np.float32)
             tuned[start : start + length] += self._buzz[:length]
-        return np.asarray(tuned, np.float32)
+        return tuned
+
+    def _shape(self, tuned: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The envelope and the colour that this instrument has throughout the piece."""
+        time = np.arange(len(tuned), dtype=np.float32) / np.float32(self._rate)
+        if self._decay:
+            tuned = tuned * np.exp(-time / np.float32(self._decay))
+        if self._snap:
+            tuned = tuned * (1.0 + np.float32(self._snap) * np.exp(-time / np.float32(0.01)))
+        if self._swell:
+            tuned = tuned * np.exp(np.minimum(time, 0.5) * np.float32(self._swell))
+        if self._colour is not None:
+            same = np.random.default_rng(self._colour)
+            tuned = effects.equalise(tuned, same, depth_db=4.0, rate=self._rate)
+        return tuned
 
 
 def _buzz(rng: np.random.Generator, *, rate: int) -> NDArray[np.float32]:
@@ -283,7 +299,8 @@ def _mix(
         audio = _random_compressor(audio, rng, rate=rate)
     if rng.random() < 0.4:
         audio = effects.saturate(audio, float(rng.uniform(-3.0, 10.0)))
-    return effects.equalise(audio, rng, depth_db=3.0, rate=rate)
+    audio = effects.equalise(audio, rng, depth_db=3.0, rate=rate)
+    return effects.encode(audio, rng, rate=rate) if rng.random() < 0.12 else audio
 
 
 def _random_compressor(

@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from drum2midi.errors import InputError
+from drum2midi.evaluation import CONFUSION_LABELS
 from drum2midi.features import FeatureSettings
 from drum2midi.files import check_writable, replacing
+from drum2midi.heatmap import draw_confusion
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
 from drum2midi.training.network import NetworkSettings, average
 from drum2midi.training.pieces import Sources, start_renderers
-from drum2midi.training.tune import check_dev_set, tune
+from drum2midi.training.tracking import Tracker, tracked
+from drum2midi.training.tune import check_dev_set, confusions, tune
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,11 +47,14 @@ class RunSettings:
     members : int
         Networks to train one after another, from seeds that follow each other; the
         model's output is their mean.
+    start : Path, optional
+        A ``.keras`` file to begin from instead of chance; it may be of a smaller network.
     """
 
     pieces: int = 6000
     workers: int = 1
     members: int = 1
+    start: Path | None = None
     features: FeatureSettings = field(default_factory=FeatureSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     fit: FitSettings = field(default_factory=FitSettings)
@@ -102,25 +108,50 @@ def train(
     )
     try:
         _await(pieces, crew, min(_ENOUGH_TO_START, settings.pieces))
-        model = average(
-            [
-                fit(
-                    pieces,
-                    run / f"member-{member}",
-                    settings.features,
-                    settings.network,
-                    replace(settings.fit, seed=settings.fit.seed + member),
-                )
-                for member in range(settings.members)
-            ]
-        )
+        with tracked(run) as tracker:
+            tracker.parameters(_facts(sources, settings))
+            model = average(
+                [_member(run, settings, member, tracker) for member in range(settings.members)]
+            )
+            return _finish(model, sources, settings, dev_set, output, tracker)
     finally:
         for renderer in crew:
             renderer.terminate()
             renderer.join()
+
+
+def _member(run: Path, settings: RunSettings, member: int, tracker: Tracker) -> Any:
+    """Train one network of the mean."""
+    return fit(
+        run / "pieces",
+        run / f"member-{member}",
+        settings.features,
+        settings.network,
+        replace(settings.fit, seed=settings.fit.seed + member),
+        start=settings.start,
+        report=lambda logs, step: tracker.metrics(
+            {f"member_{member}.{name}": value for name, value in logs.items()}, step=step
+        ),
+    )
+
+
+def _finish(
+    model: Any,
+    sources: Sources,
+    settings: RunSettings,
+    dev_set: Path | None,
+    output: Path,
+    tracker: Tracker,
+) -> dict[str, float]:
+    """Choose the thresholds, export, and log what came out."""
     picking, scores = PickSettings(), dict[str, float]()
     if dev_set is not None:
-        picking, scores = tune(_listener(model, settings.features), dev_set, settings.features)
+        listen = _listener(model, settings.features)
+        picking, scores = tune(listen, dev_set, settings.features)
+        tracker.metrics({f"micro_f.{name}": score for name, score in scores.items()}, step=0)
+        for folder, table in confusions(listen, dev_set, settings.features, picking).items():
+            figure = draw_confusion(table, CONFUSION_LABELS, title=folder)
+            tracker.figure(figure, f"confusion-{folder}.png")
     about = {
         "members": settings.members,
         "network": asdict(settings.network),
@@ -130,6 +161,7 @@ def train(
         "dev_set_micro_f": scores,
     }
     export(model, output, settings.features, picking, about)
+    tracker.file(output)
     return scores
 
 
@@ -138,12 +170,7 @@ def _remember(run: Path, sources: Sources, settings: RunSettings) -> None:
 
     More pieces, workers or members may be asked for: they change nothing that is done.
     """
-    facts = {
-        "sources": asdict(sources),
-        "features": asdict(settings.features),
-        "network": asdict(settings.network),
-        "fit": asdict(settings.fit),
-    }
+    facts = _facts(sources, settings)
     text = json.dumps(facts, indent=1, default=str, sort_keys=True)
     path = run / "settings.json"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
@@ -154,6 +181,16 @@ def _remember(run: Path, sources: Sources, settings: RunSettings) -> None:
         raise InputError(f"cannot write {run}: {error.strerror}") from None
     with replacing(path) as target:
         target.write_text(text, encoding="utf-8")
+
+
+def _facts(sources: Sources, settings: RunSettings) -> dict[str, object]:
+    return {
+        "sources": asdict(sources),
+        "start": settings.start,
+        "features": asdict(settings.features),
+        "network": asdict(settings.network),
+        "fit": asdict(settings.fit),
+    }
 
 
 def _await(pieces: Path, crew: Sequence[SpawnProcess], count: int) -> None:

@@ -18,9 +18,11 @@ import numpy as np
 from drum2midi.audio import stream_audio
 from drum2midi.drums import BY_MIDI, SCORING_CLASSES
 from drum2midi.errors import InputError
+from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, log_mel
 from drum2midi.model import Activations, PickSettings
 from drum2midi.onsets import pick_hits
+from drum2midi.references import of_hits, read_performance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,8 +72,7 @@ def tune(
     truth = {path.stem: annotated(path) for path in sorted(dev_set.glob("annotations/*.mid"))}
     heard = [
         (path.parent.name, truth[path.stem], listen(_features(path, features)))
-        for path in sorted(dev_set.glob("*/*"))
-        if path.suffix in _AUDIO and path.stem in truth
+        for path in _recordings(dev_set)
     ]
     if not heard:
         raise InputError(f"{dev_set}: no audio in a folder beside annotations/")
@@ -81,6 +82,42 @@ def tune(
     chosen = _climb(counts, folders)
     scores = {folder: _micro(counts, folder, chosen) for folder in folders}
     return replace(picking, thresholds=chosen), scores
+
+
+def confusions(
+    listen: Callable[[NDArray[np.float32]], Activations],
+    dev_set: Path,
+    features: FeatureSettings,
+    picking: PickSettings,
+) -> dict[str, NDArray[np.int64]]:
+    """What the strokes of each of a dev set's folders were taken for.
+
+    Parameters
+    ----------
+    listen, dev_set, features
+        As for `tune`.
+    picking : PickSettings
+
+    Returns
+    -------
+    dict of int64 arrays
+        For every folder, the matrix of `drum2midi.evaluation.Evaluation.confusion`.
+    """
+    tables: dict[str, NDArray[np.int64]] = {}
+    for path in _recordings(dev_set):
+        reference = read_performance(dev_set / "annotations" / f"{path.stem}.mid")
+        hits = pick_hits(listen(_features(path, features)), picking)
+        table = evaluate(reference, of_hits(hits)).confusion
+        folder = path.parent.name
+        tables[folder] = tables[folder] + table if folder in tables else table
+    return tables
+
+
+def _recordings(dev_set: Path) -> list[Path]:
+    named = {path.stem for path in dev_set.glob("annotations/*.mid")}
+    return [
+        path for path in sorted(dev_set.glob("*/*")) if path.suffix in _AUDIO and path.stem in named
+    ]
 
 
 def check_dev_set(folder: Path) -> None:
