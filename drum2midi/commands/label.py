@@ -1,0 +1,107 @@
+"""``drum2midi label``: the labelling page, and several people's labels put together."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drum2midi.commands import console
+from drum2midi.errors import InputError, check_extra
+
+
+def label_command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER|SONG",
+            help="What drum2midi slice wrote; a song is sliced beside itself.",
+        ),
+    ],
+    who: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who labels. [default: your user name]")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to; goes on if it is there. [default: FOLDER/labels-NAME.json]",
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Of the page; 0 takes any that is free.", min=0, max=65535)
+    ] = 8345,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page at once.")
+    ] = True,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge", help="Put several people's labels files together instead, into -o."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="With --merge: where to.")
+    ] = None,
+) -> None:
+    """Label a song's hits on a page in the browser, by ear, eye and key.
+
+    Every label is on the disk as soon as it is confirmed. The page is served to this machine only.
+
+    Needs drum2midi[app].
+    """
+    if merge:
+        if output is None:
+            raise InputError("--merge needs -o FILE")
+        _merge(sources, output)
+        return
+    if len(sources) != 1 or output is not None:
+        raise InputError("one folder or song at a time, without -o; --merge takes labels files")
+    check_extra("app", "nicegui")
+    _label(sources[0], _name() if who is None else who, labels, port=port, browser=browser)
+
+
+def _label(source: Path, who: str, labels: Path | None, *, port: int, browser: bool) -> None:
+    from drum2midi.workshop.page import free_port, serve
+    from drum2midi.workshop.session import LabellingSession, labels_file
+    from drum2midi.workshop.slicing import open_slices
+
+    console.set_up_logging(quiet=False, verbose=False)
+    port = free_port(port)
+    with console.progress("listening") as progress:
+        folder, slices = open_slices(source, progress=progress)
+    with LabellingSession(slices, labels or labels_file(folder, who), who=who) as session:
+        serve(
+            session,
+            port=port,
+            browser=browser,
+            ready=lambda address: typer.echo(f"{source}: label at {address} (Ctrl-C ends it)"),
+        )
+        state = session.state
+        typer.echo(f"{session.path}: {state.labelled} of {len(state.slices)} hits labelled")
+
+
+def _merge(sources: Sequence[Path], output: Path) -> None:
+    from drum2midi.workshop.labels import read_labels, write_labels
+    from drum2midi.workshop.merging import merge_labels
+
+    merged = merge_labels([read_labels(source) for source in sources])
+    write_labels(merged.labels, output)
+    for stroke in merged.disputes:
+        said = "; ".join(
+            f"{label.who or 'somebody'}: {' + '.join(map(str, label.drums)) or 'nothing'}"
+            for label in stroke
+        )
+        typer.echo(f"left out, {stroke[0].onset:.3f} s: {said}", err=True)
+    left = f", {len(merged.disputes)} left out as disputed" if merged.disputes else ""
+    typer.echo(f"{output}: {len(merged.labels.labels)} labels{left}")
+
+
+def _name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user that the system does not know
+        return "me"

@@ -1,0 +1,1 @@
+"""The workshop: slice, label, build a data set, fine-tune, evaluate; a module for each."""
