@@ -1,6 +1,6 @@
 """Audio: any recording, as mono float32 samples at one rate.
 
-wav, flac, ogg, opus, mp3, aiff and whatever else libsndfile reads; m4a and AAC
+wav, flac, ogg, opus, mp3, aiff and whatever else libsndfile reads; m4a, AAC and webm
 with the extra ``drum2midi[m4a]``. A recording is read in blocks and never needs
 to be in memory as a whole.
 """
@@ -32,7 +32,7 @@ _LOG: Final = logging.getLogger(__name__)
 _BLOCK_SECONDS: Final = 10.0
 _SALVAGE_SECONDS: Final = 0.1
 _LOUDEST: Final = 1e6  # what is more is no sample but damage
-_AAC_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov"})
+_AV_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov", ".webm", ".mka"})
 
 
 @dataclass(frozen=True)
@@ -84,23 +84,74 @@ def stream_audio(
         If the file is missing, a folder, empty, not audio, or ends before `start`.
     """
     path = Path(path)
+    _check_passage(path, start, end)
+    return _mono_stream(path, sample_rate, start, end)
+
+
+def stream_channels(
+    path: str | Path, *, start: float = 0.0, end: float | None = None
+) -> tuple[int, Iterator[NDArray[np.float32]]]:
+    """Sample rate of a recording in hertz, and its blocks as they are, shape (frames, channels).
+
+    Raises
+    ------
+    InputError
+        As `stream_audio`.
+    """
+    path = Path(path)
+    _check_passage(path, start, end)
+    source = _source(path)
+    rate = int(next(source))
+    return rate, _closing(source, _passage(_sound(source, path), path, rate, start, end))
+
+
+def resampled(
+    blocks: Iterator[NDArray[np.float32]], rate: int, wanted: int, *, channels: int = 1
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks at another rate, in time with the old ones: shape (n,), or (n, channels)."""
+    if rate == wanted:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, wanted, channels, dtype="float32")
+    last = np.zeros(0, np.float32)
+    for block in blocks:
+        last = block[:0]
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(last, last=True)
+
+
+def _mono_stream(
+    path: Path, sample_rate: int, start: float, end: float | None
+) -> Iterator[NDArray[np.float32]]:
+    with closing(_source(path)) as source:
+        rate = int(next(source))
+        passage = _passage(_sound(source, path), path, rate, start, end)
+        yield from resampled(map(_mono, passage), rate, sample_rate)
+
+
+def _check_passage(path: Path, start: float, end: float | None) -> None:
     check_readable(path)
     stop = 0.0 if end is None else end
     if not (np.isfinite(start) and np.isfinite(stop)):
         raise InputError(f"{path}: cannot read from {start} s to {end} s: not a passage")
     if start < 0 or (end is not None and end <= start):
         raise InputError(f"{path}: cannot read from {start} s to {end} s: the end comes first")
-    return _stream(path, sample_rate, start, end)
 
 
-def _stream(
-    path: Path, sample_rate: int, start: float, end: float | None
+def _source(path: Path) -> _Source:
+    is_av = path.suffix.lower() in _AV_SUFFIXES
+    return _av_blocks(path) if is_av else _soundfile_blocks(path)
+
+
+def _closing(
+    source: _Source, blocks: Iterator[NDArray[np.float32]]
 ) -> Iterator[NDArray[np.float32]]:
-    is_aac = path.suffix.lower() in _AAC_SUFFIXES
-    with closing(_aac_blocks(path) if is_aac else _soundfile_blocks(path)) as source:
-        rate = int(next(source))
-        passage = _passage(_mono(source, path), path, rate, start, end)
-        yield from _resampled(passage, rate, sample_rate)
+    with closing(source):
+        yield from blocks
+
+
+def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(block.mean(axis=1, dtype=np.float64), np.float32)
 
 
 def check_readable(path: Path) -> None:
@@ -149,7 +200,7 @@ def _reason(error: soundfile.LibsndfileError) -> str:
     return str(error.error_string).strip().rstrip(".")
 
 
-def _aac_blocks(path: Path) -> _Source:
+def _av_blocks(path: Path) -> _Source:
     try:
         import av
     except ImportError:
@@ -170,19 +221,19 @@ def _aac_blocks(path: Path) -> _Source:
         raise InputError(f"{path}: not audio that can be read ({error.strerror})") from None
 
 
-def _mono(source: _Source, path: Path) -> Iterator[NDArray[np.float32]]:
+def _sound(source: _Source, path: Path) -> Iterator[NDArray[np.float32]]:
     frames, warned = 0, False
     try:
         for block in source:
-            mono = np.asarray(block, np.float32).mean(axis=1, dtype=np.float64).astype(np.float32)
-            finite = np.abs(mono) < _LOUDEST
+            sound = np.asarray(block, np.float32)
+            finite = np.abs(sound) < _LOUDEST
             if not finite.all():
-                mono = np.where(finite, mono, np.float32(0.0))
+                sound = np.where(finite, sound, np.float32(0.0))
                 if not warned:
                     _LOG.warning("%s: has samples that are not numbers; taken as silence", path)
                 warned = True
-            frames += len(mono)
-            yield mono
+            frames += len(sound)
+            yield sound
     except InputError as error:
         if frames == 0:
             raise
@@ -207,15 +258,3 @@ def _passage(
             break
     if given == 0:
         raise InputError(f"{path}: is only {at / rate:.1f} s long, cannot start at {start} s")
-
-
-def _resampled(
-    blocks: Iterator[NDArray[np.float32]], rate: int, wanted: int
-) -> Iterator[NDArray[np.float32]]:
-    if rate == wanted:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
