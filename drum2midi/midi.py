@@ -165,13 +165,14 @@ def _lead_in(seconds: float, quarter: float) -> list[Metre]:
     """
     for denominator in (4, 8, 16, 32, 64):
         length = 4.0 / denominator
-        count = max(1, round(seconds / (quarter * length)))
-        tempo = 60.0 * count * length / seconds if seconds > 0 else np.inf
-        if _SLOWEST <= tempo <= _FASTEST:
-            if count <= 4:
-                return [Metre(count, denominator)]
-            rest = [Metre(count % 4, denominator)] if count % 4 else []
-            return rest + [Metre(4, denominator)] * (count // 4)
+        nearest = round(seconds / (quarter * length))
+        for count in (max(nearest, 1), nearest - 1, nearest + 1):
+            tempo = 60.0 * count * length / seconds if seconds > 0 else np.inf
+            if count > 0 and _SLOWEST <= tempo <= _FASTEST:
+                if count <= 4:
+                    return [Metre(count, denominator)]
+                rest = [Metre(count % 4, denominator)] if count % 4 else []
+                return rest + [Metre(4, denominator)] * (count // 4)
     return []
 
 
@@ -235,6 +236,8 @@ def _hat_positions(placed: Sequence[tuple[int, int, Note]]) -> Iterator[tuple[in
     before = None
     for tick, _, note in placed:
         position = _HAT_POSITIONS.get(note.drum)
+        if position is not None and note.openness is not None:
+            position = round(127 * (1 - note.openness))
         if position is not None and position != before:
             message = mido.Message(
                 "control_change", channel=_CHANNEL, control=_FOOT, value=position

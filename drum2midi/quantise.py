@@ -12,7 +12,7 @@ stronger one become grace notes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.drums import Drum
+from drum2midi.errors import InputError
+from drum2midi.rolls import Roll, find_rolls, place_roll
 from drum2midi.transcription import Grid, Hit, Note
 
 if TYPE_CHECKING:
@@ -28,6 +30,16 @@ if TYPE_CHECKING:
 
 # Cost in nats of dividing a quarter so: what is rarer in written drum parts costs more.
 _DIVISIONS: Final[dict[int, float]] = {1: 0.0, 2: 0.1, 4: 0.5, 3: 2.0, 6: 4.5, 8: 4.5}
+_VALUES: Final[dict[str, tuple[int, ...]]] = {
+    "4": (1,),
+    "8": (1, 2),
+    "16": (1, 2, 4),
+    "32": (1, 2, 4, 8),
+    "8t": (1, 3),
+    "16t": (1, 3, 6),
+}
+"""Note values that a user may know, and into how many parts they divide a quarter."""
+
 _CHANGE: Final = 1.2  # cost of going from twos to threes or back between beats
 _HABIT: Final = 0.7  # weight of what the same beat of other bars does
 _CLASH: Final = 5.0  # cost of two strokes of one drum on one place
@@ -59,8 +71,41 @@ class _Onset:
     graces: tuple[Hit, ...]
 
 
+def parse_values(text: str) -> frozenset[int]:
+    """Read note values such as ``"16"``, ``"8t"`` or ``"16,8t"``.
+
+    Parameters
+    ----------
+    text : str
+        One or more of 4, 8, 16, 32 and, for triplets, 8t, 16t, with commas between; each
+        brings the longer ones of its kind along.
+
+    Returns
+    -------
+    frozenset of int
+        Into how many parts a quarter may be divided.
+
+    Raises
+    ------
+    InputError
+        If there is anything else.
+    """
+    divisions: set[int] = set()
+    for value in text.split(","):
+        if value.strip() not in _VALUES:
+            raise InputError(
+                f"grid {text!r} is not one or more of {', '.join(_VALUES)}, such as 16 or 16,8t"
+            )
+        divisions.update(_VALUES[value.strip()])
+    return frozenset(divisions)
+
+
 def quantise(
-    hits: Sequence[Hit], grid: Grid, *, swing: float | None = None
+    hits: Sequence[Hit],
+    grid: Grid,
+    *,
+    swing: float | None = None,
+    divisions: Collection[int] | None = None,
 ) -> tuple[tuple[Note, ...], float]:
     """Write strokes down on a grid.
 
@@ -72,6 +117,8 @@ def quantise(
     swing : float, optional
         Share of a quarter at which off-beat eighths are played, 0.5 (straight) to below
         0.75; estimated from the strokes if not given.
+    divisions : collection of int, optional
+        Into how many parts a quarter may be divided, if known: see `parse_values`.
 
     Returns
     -------
@@ -88,12 +135,24 @@ def quantise(
     """
     if swing is not None and not 0.5 <= swing < 0.75:
         raise ValueError(f"swing {swing} is not a share from 0.5 to below 0.75")
-    onsets = _onsets(hits, grid)
     unit = min(Fraction(1), grid.metre.beat)
+    parts = _parts(unit, _DIVISIONS if divisions is None else divisions)
+    finest = _FINEST if divisions is None else unit / max(parts)
+    rolls = find_rolls(hits, grid) if finest <= _FINEST else ()
+    inner = {hit for roll in rolls for hit in roll.hits[1:]}
+    onsets = _onsets([hit for hit in hits if hit not in inner], grid)
     if swing is None:
-        swing = _estimate_swing(onsets) if unit == 1 else 0.5
-    places = _decode(onsets, grid, unit, swing)
-    return _notes(onsets, places, grid), swing
+        # Where triplets are written, swing is.
+        straight = unit < 1 or (divisions is not None and 3 in divisions)
+        swing = 0.5 if straight else _estimate_swing(onsets)
+    places = _decode(onsets, grid, unit, swing, parts)
+    return _notes(onsets, places, rolls, grid, finest), swing
+
+
+def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:
+    """Into how many parts a beat can be divided, and what each costs; not at all if none fits."""
+    per_unit = {division * unit: _DIVISIONS[division] for division in divisions}
+    return {int(n): cost for n, cost in per_unit.items() if n.denominator == 1} or {1: 0.0}
 
 
 def _onsets(hits: Sequence[Hit], grid: Grid) -> list[_Onset]:
@@ -196,7 +255,13 @@ class _Span:
     choices: list[tuple[int, float, NDArray[np.int64]]]
 
 
-def _decode(onsets: Sequence[_Onset], grid: Grid, unit: Fraction, swing: float) -> list[Fraction]:
+def _decode(
+    onsets: Sequence[_Onset],
+    grid: Grid,
+    unit: Fraction,
+    swing: float,
+    divisions: Mapping[int, float],
+) -> list[Fraction]:
     """Quarters from the first bar to the written place of every onset."""
     if not onsets:
         return []
@@ -205,7 +270,17 @@ def _decode(onsets: Sequence[_Onset], grid: Grid, unit: Fraction, swing: float) 
     index = np.floor(phases / float(unit) + _EARLY).astype(int)
     noise = _noise(phases, grid)
     spans = [
-        _span(onsets, phases, np.flatnonzero(index == k), int(k) * unit, unit, grid, noise, swing)
+        _span(
+            onsets,
+            phases,
+            np.flatnonzero(index == k),
+            int(k) * unit,
+            unit,
+            grid,
+            noise,
+            swing,
+            divisions,
+        )
         for k in np.unique(index)
     ]
     chosen = _viterbi(spans, [np.zeros(len(span.choices)) for span in spans])
@@ -227,6 +302,7 @@ def _span(
     grid: Grid,
     noise: float,
     swing: float,
+    divisions: Mapping[int, float],
 ) -> _Span:
     """The divisions of one span and what each costs."""
     within = phases[members] - float(start)
@@ -234,10 +310,8 @@ def _span(
     ends = grid.seconds([float(start), float(start + unit)])
     scale = float(ends[1] - ends[0]) / float(unit)
     choices = []
-    for per_quarter, cost in _DIVISIONS.items():
-        division = per_quarter * unit
-        if division.denominator != 1:
-            continue
+    for division, cost in divisions.items():
+        per_quarter = float(division / unit)
         place = (within if per_quarter % 3 == 0 else straight) * per_quarter
         slots = np.maximum(np.round(place), 0).astype(np.int64)
         misfit = 0.5 * ((place - slots) / per_quarter * scale / noise) ** 2
@@ -248,7 +322,7 @@ def _span(
             for hit in onsets[i].hits
         ]
         total += _CLASH * (len(struck) - len(set(struck)))
-        choices.append((int(division), total, slots))
+        choices.append((division, total, slots))
     bar = bisect_right(grid.bar_quarters, start) - 1
     bar = min(bar, len(grid.bars) - 1)
     # Counted from the end of the bar, so that a pickup lines up with full bars.
@@ -290,19 +364,33 @@ def _habits(spans: Sequence[_Span], chosen: Sequence[int]) -> list[NDArray[np.fl
     return [-_HABIT * np.log(counts[s.habit] / counts[s.habit].sum()) for s in spans]
 
 
-def _notes(onsets: Sequence[_Onset], places: Sequence[Fraction], grid: Grid) -> tuple[Note, ...]:
+def _notes(
+    onsets: Sequence[_Onset],
+    places: Sequence[Fraction],
+    rolls: Sequence[Roll],
+    grid: Grid,
+    finest: Fraction,
+) -> tuple[Note, ...]:
     """Notes in order of place; strokes whose place is taken move or become grace notes."""
     edges = grid.bar_quarters
-    last = edges[-1] - _FINEST
-    taken: dict[tuple[Fraction, Drum], float] = {}
-    notes = []
+    last = edges[-1] - finest
+    starts = {
+        hit: place
+        for onset, place in zip(onsets, places, strict=True)
+        for hit in (*onset.graces, *onset.hits)
+    }
+    notes = _roll_notes(rolls, starts, grid)
+    rolled = {roll.hits[0] for roll in rolls}
+    taken = {(edges[n.bar] + n.position, n.drum): n.onset for n in notes if not n.grace}
     for onset, wanted in zip(onsets, places, strict=True):
         main = min(wanted, last) if wanted >= edges[-1] else wanted
         for hit in (*onset.graces, *onset.hits):
+            if hit in rolled:
+                continue
             grace, place = hit in onset.graces, main
             if not grace and (place, hit.drum) in taken:
                 close = hit.onset - taken[place, hit.drum] <= _GRACE_GAP
-                other = None if close else _free(onset.phase, hit.drum, taken, last)
+                other = None if close else _free(onset.phase, hit.drum, taken, last, finest)
                 grace, place = other is None, other if other is not None else place
             if not grace:
                 taken[place, hit.drum] = hit.onset
@@ -311,13 +399,29 @@ def _notes(onsets: Sequence[_Onset], places: Sequence[Fraction], grid: Grid) -> 
     return tuple(sorted(notes, key=lambda note: (note.bar, note.position, note.onset)))
 
 
+def _roll_notes(rolls: Sequence[Roll], starts: Mapping[Hit, Fraction], grid: Grid) -> list[Note]:
+    """The strokes of rolls that begin at given places, no two of one drum at one place."""
+    notes: list[Note] = []
+    ends: dict[Drum, Fraction] = {}
+    for roll in rolls:
+        drum = roll.hits[0].drum
+        placed = place_roll(roll, starts[roll.hits[0]], grid, after=ends.get(drum))
+        ends[drum] = grid.bar_quarters[placed[-1].bar] + placed[-1].position
+        notes += placed
+    return notes
+
+
 def _free(
-    phase: float, drum: Drum, taken: dict[tuple[Fraction, Drum], float], last: Fraction
+    phase: float,
+    drum: Drum,
+    taken: dict[tuple[Fraction, Drum], float],
+    last: Fraction,
+    finest: Fraction,
 ) -> Fraction | None:
-    """The free thirty-second nearest to a stroke, unless it is more than a quarter away."""
-    top = int(last / _FINEST)
-    nearest = min(max(round(phase / float(_FINEST)), 0), top)
-    reach = round(1 / _FINEST)
+    """The free place nearest to a stroke, unless it is more than a quarter away."""
+    top = int(last / finest)
+    nearest = min(max(round(phase / float(finest)), 0), top)
+    reach = round(1 / finest)
     steps = range(max(nearest - reach, 0), min(nearest + reach, top) + 1)
-    free = [step * _FINEST for step in steps if (step * _FINEST, drum) not in taken]
+    free = [step * finest for step in steps if (step * finest, drum) not in taken]
     return min(free, key=lambda place: abs(float(place) - phase), default=None)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from drum2midi.drums import BY_NAME
+from drum2midi.errors import InputError
 from drum2midi.files import replacing
-from drum2midi.transcription import Note, Transcription
+from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Transcription
 
 _FIELDS = ("seconds", "drum", "midi", "velocity", "confidence", "bar", "position", "grace")
 
@@ -21,17 +25,22 @@ def write_csv(transcription: Transcription, path: Path) -> None:
     (0 to 1), bar (from 1), position (quarter notes from the bar's start), grace (0 or 1).
     """
     with replacing(path) as target, target.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, _FIELDS)
+        writer = csv.DictWriter(lines, _FIELDS, extrasaction="ignore")
         writer.writeheader()
         for row in _rows(transcription):
             writer.writerow({**row, "grace": int(row["grace"])})
 
 
 def write_json(transcription: Transcription, path: Path) -> None:
-    """Write strokes, bars and beats as JSON; positions are quarter notes from the bar's start."""
+    """Write strokes, bars and beats as JSON; positions are quarter notes from the bar's start.
+
+    A stroke has what the CSV has, whether it is one of a roll, and the hi-hat's openness
+    where it is known. `read_json` reads the file.
+    """
     grid = transcription.grid
     document = {
         "title": transcription.title,
+        "composer": transcription.composer,
         "duration": round(transcription.duration, 3),
         "tempo": round(grid.tempo, 3),
         "metre": str(grid.metre),
@@ -46,6 +55,61 @@ def write_json(transcription: Transcription, path: Path) -> None:
     }
     with replacing(path) as target:
         target.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_json(path: Path) -> Transcription:
+    """Read a transcription that `write_json` wrote, and that may have been corrected by hand.
+
+    What decides is ``drum``, ``bar`` and ``position`` of each stroke; ``midi`` is not read.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is no transcription.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        bars = [Bar(Metre.parse(bar["metre"]), tuple(bar["beats"])) for bar in document["bars"]]
+        grid = Grid(tuple(bars), float(document["end"]), float(document["grid_confidence"]))
+        rows = document["hits"]
+        notes = sorted(
+            (_note(row, grid) for row in rows), key=attrgetter("bar", "position", "onset")
+        )
+        hits = [
+            Hit(row["seconds"], BY_NAME[row["drum"]], row["velocity"], row["confidence"])
+            for row in rows
+        ]
+        return Transcription(
+            tuple(sorted(hits, key=attrgetter("onset"))),
+            grid,
+            tuple(notes),
+            float(document["duration"]),
+            title=str(document["title"]),
+            composer=str(document["composer"]),
+            swing=float(document["swing"]),
+        )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is not a transcription as JSON: {error!r}") from None
+
+
+def _note(row: Mapping[str, Any], grid: Grid) -> Note:
+    bar, position = row["bar"] - 1, Fraction(row["position"]).limit_denominator(24)
+    if not (0 <= bar < len(grid.bars) and 0 <= position < grid.bars[bar].length):
+        raise ValueError(f"no place {row['position']} in bar {row['bar']}")
+    if not 1 <= row["velocity"] <= 127:
+        raise ValueError(f"velocity {row['velocity']}")
+    return Note(
+        bar,
+        position,
+        BY_NAME[row["drum"]],
+        row["velocity"],
+        float(row["seconds"]),
+        bool(row["grace"]),
+        bool(row.get("roll", False)),
+        row.get("openness"),
+    )
 
 
 def _rows(transcription: Transcription) -> Iterator[dict[str, Any]]:
@@ -64,4 +128,6 @@ def _rows(transcription: Transcription) -> Iterator[dict[str, Any]]:
             "bar": note.bar + 1,
             "position": round(float(note.position), 5),
             "grace": note.grace,
+            "roll": note.roll,
+            "openness": note.openness,
         }

@@ -205,6 +205,12 @@ class Note:
         Seconds, as it was played.
     grace : bool
         A grace stroke (of a flam or drag) that leans on the main stroke at ``position``.
+    roll : bool
+        One of the even strokes of a roll, at ``position`` or, if it is also a grace stroke,
+        on the way there.
+    openness : float, optional
+        Of a hi-hat stroke: 0 closed to 1 open. Not known of what the model hears, which
+        tells open from closed only; the sheet says "half-open" from it.
     """
 
     bar: int
@@ -213,6 +219,8 @@ class Note:
     velocity: int
     onset: float
     grace: bool = False
+    roll: bool = False
+    openness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +251,19 @@ class Transcription:
     title: str = "Drums"
     composer: str = ""
     swing: float = 0.5
+
+    @classmethod
+    def load(cls, path: str | Path) -> Transcription:
+        """Read a ``.json`` that `save` wrote, corrected by hand or not.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or is no transcription.
+        """
+        from drum2midi.tables import read_json
+
+        return read_json(Path(path))
 
     def save(self, path: str | Path, **options: Any) -> None:
         """Write a file; the suffix says which kind.

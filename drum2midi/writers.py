@@ -10,7 +10,7 @@ from typing import Final
 from drum2midi.drummaps import find_drum_map
 from drum2midi.errors import InputError
 from drum2midi.files import check_writable
-from drum2midi.sheet import PAPERS
+from drum2midi.sheet import PAPERS, ROLLS
 from drum2midi.transcription import Transcription
 
 TIMINGS: Final = ("grid", "performed")
@@ -32,6 +32,9 @@ class WriteOptions:
         Of a ``.pdf`` or ``.svg``.
     repeats : bool
         Whether a sheet has passages that look the same once, between repeat barlines.
+    rolls : {"auto", "written", "tremolo"}
+        How a sheet writes rolls: by itself, as tremolos on pages and stroke by stroke in
+        MusicXML, where every note is a stroke of the ``.mid``.
     recording : path, optional
         The song: never written over, drawn in a ``.png``, mixed into a ``.wav`` with `mix`.
     start : float
@@ -52,13 +55,15 @@ class WriteOptions:
     hat_cc4: bool = False
     paper: str = "a4"
     repeats: bool = False
+    rolls: str = "auto"
     recording: Path | None = None
     start: float = 0.0
     mix: bool = False
     click: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("timing", TIMINGS), ("paper", PAPERS)):
+        choices = (("timing", TIMINGS), ("paper", PAPERS), ("rolls", ("auto", *ROLLS)))
+        for name, known in choices:
             value = getattr(self, name)
             if value not in known:
                 raise InputError(f"{name} {value!r} is none of {', '.join(known)}")
@@ -101,13 +106,15 @@ def _write_midi(transcription: Transcription, path: Path, options: WriteOptions)
 def _write_sheet(transcription: Transcription, path: Path, options: WriteOptions) -> None:
     from drum2midi.sheet import write_sheet
 
-    write_sheet(transcription, path, repeats=options.repeats)
+    rolls = "written" if options.rolls == "auto" else options.rolls
+    write_sheet(transcription, path, repeats=options.repeats, rolls=rolls)
 
 
 def _write_pages(transcription: Transcription, path: Path, options: WriteOptions) -> None:
     from drum2midi.sheet import write_pages
 
-    write_pages(transcription, path, paper=options.paper, repeats=options.repeats)
+    rolls = "tremolo" if options.rolls == "auto" else options.rolls
+    write_pages(transcription, path, paper=options.paper, repeats=options.repeats, rolls=rolls)
 
 
 def _write_audition(transcription: Transcription, path: Path, options: WriteOptions) -> None:

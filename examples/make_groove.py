@@ -1,4 +1,4 @@
-"""Make examples/groove.flac: a groove written here, played by FluidSynth.
+"""Make examples/groove.flac and funk.ogg: grooves written here, played by FluidSynth.
 
     python examples/make_groove.py /usr/share/sounds/sf2/FluidR3_GM.sf2
 
@@ -18,12 +18,12 @@ import mido
 import numpy as np
 import soundfile
 
-BPM = 104
 STEPS = 4  # sixteenths a beat
 KEYS = {"C": 49, "R": 51, "B": 53, "o": 46, "x": 42, "s": 38, "g": 38, "r": 37,
-        "H": 50, "M": 47, "F": 43, "k": 36}  # fmt: skip
+        "H": 50, "M": 47, "F": 43, "k": 36, "f": 38, "z": 38, "p": 44}  # fmt: skip
 LOUD = {"g": 34, "x": 74, "o": 88, "R": 80, "B": 92, "C": 112, "k": 102, "s": 108,
-        "r": 92, "H": 104, "M": 104, "F": 108}  # fmt: skip
+        "r": 92, "H": 104, "M": 104, "F": 108, "f": 112, "z": 70, "p": 78}  # fmt: skip
+FLAM = 0.032  # seconds from the grace stroke of an "f" to the stroke; a "z" is two 32nds
 
 # Each bar: lines of sixteen sixteenths, one for each limb.
 GROOVE = ["x-x-x-x-x-x-x-o-", "----s--g-g--s---", "k------kk-k-----"]
@@ -36,22 +36,43 @@ DOWN = ["R-R-R-R---------", "----s---sgsgFFFF", "k-------k---k---"]
 STICK = ["x-x-x-x-x-x-x-x-", "----r-------r---", "k------kk-------"]
 STICK_CRASH = ["C-x-x-x-x-x-x-x-", *STICK[1:]]
 END = ["C---------------", "----------------", "k---------------"]
-SONG = [CRASH, GROOVE, GROOVE, FILL, RIDE_CRASH, RIDE, RIDE, TOMS,
+ROCK = [CRASH, GROOVE, GROOVE, FILL, RIDE_CRASH, RIDE, RIDE, TOMS,
         STICK_CRASH, STICK, STICK, DOWN, END]  # fmt: skip
 
+FUNKY = ["x-x-x-x-x-x-x-x-", "----s--g-g-gs--g", "k-k---k---k-----"]
+OPEN = ["x-x-x-x-x-x-x-o-", *FUNKY[1:]]
+HIT = ["C-x-x-x-x-x-x-x-", *FUNKY[1:]]
+FLAMS = ["x-x-x-x---------", "----s--gf---f---", "k-k-------k---k-"]
+LATIN = ["B-R-B-R-B-R-B-R-", "----r--r------r-", "k-----k-k-----k-", "----p-------p---"]
+LATIN_HIT = ["C-R-B-R-B-R-B-R-", *LATIN[1:]]
+ROLL = ["----------------", "zzzzzzzzzzzzf---", "k---k---k---k---"]
+FUNK = [HIT, OPEN, FUNKY, FLAMS, LATIN_HIT, LATIN, LATIN, ROLL, HIT, OPEN, FUNKY, FLAMS, END]
 
-def main(soundfont: str) -> None:
+SONGS = {"groove.flac": (104, ROCK), "funk.ogg": (92, FUNK)}
+
+
+def strokes_of(bars: list[list[str]]) -> list[tuple[float, int, int, float]]:
+    """Beat, note, velocity and seconds too early of every stroke."""
+    strokes = []
+    for bar, lines in enumerate(bars):
+        for line in lines:
+            for step, mark in enumerate(line):
+                beat = bar * 4 + step / STEPS
+                if mark == "f":
+                    strokes.append((beat, KEYS[mark], LOUD["g"] + 14, FLAM))
+                if mark != "-":
+                    strokes.append((beat, KEYS[mark], LOUD[mark], 0.0))
+                if mark == "z":
+                    strokes.append((beat + 0.5 / STEPS, KEYS[mark], LOUD[mark], 0.0))
+    return strokes
+
+
+def play(name: str, bpm: float, bars: list[list[str]], soundfont: str) -> None:
+    """Write a groove's recording."""
     rng = np.random.default_rng(7)
-    strokes = [
-        (bar * 4 + step / STEPS, KEYS[mark], LOUD[mark])
-        for bar, lines in enumerate(SONG)
-        for line in lines
-        for step, mark in enumerate(line)
-        if mark != "-"
-    ]
     events = []
-    for beat, key, velocity in strokes:
-        at = 0.5 + beat * 60 / BPM + rng.normal(0, 0.004)
+    for beat, key, velocity, early in strokes_of(bars):
+        at = 0.5 + beat * 60 / bpm - early + rng.normal(0, 0.004)
         loud = int(np.clip(velocity + rng.normal(0, 5), 1, 127))
         events += [(at, "note_on", key, loud), (at + 0.1, "note_off", key, 0)]
     track, now = mido.MidiTrack(), 0.0
@@ -68,8 +89,13 @@ def main(soundfont: str) -> None:
             stdout=subprocess.DEVNULL,
         )
         audio, rate = soundfile.read(wave)
-    mono = audio.mean(axis=1)[: round((0.5 + (4 * len(SONG)) * 60 / BPM) * rate)]
-    soundfile.write(Path(__file__).with_name("groove.flac"), 0.8 * mono / abs(mono).max(), rate)
+    mono = audio.mean(axis=1)[: round((0.5 + (4 * len(bars)) * 60 / bpm) * rate)]
+    soundfile.write(Path(__file__).with_name(name), 0.8 * mono / abs(mono).max(), rate)
+
+
+def main(soundfont: str) -> None:
+    for name, (bpm, bars) in SONGS.items():
+        play(name, bpm, bars, soundfont)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ A score is a line for each drum, with bars between ``|``::
 A bar's words are equal parts of it, and a word's characters equal parts of the word, so
 that ``xxx`` as one of four words in a 4/4 bar is a triplet of eighths. ``%`` is the bar
 before once more, ``.`` a silent bar. Strokes: ``x`` plain, ``X`` loud, ``g`` soft, ``f``
-with a flam's grace stroke, ``d`` with a drag's two. A line ``metre 4/4 | 3/4`` gives
+with a flam's grace stroke, ``d`` with a drag's two, ``r`` in a roll, ``z`` in a roll with a
+grace stroke of the roll before it. A line ``metre 4/4 | 3/4`` gives
 metres bar by bar, the last one from there on; ``4/4:1`` is a bar of one beat of a 4/4.
 """
 
@@ -37,8 +38,8 @@ DRUMS: Final = {
     "rd": drums.RIDE,
     "rb": drums.RIDE_BELL,
 }
-VELOCITIES: Final = {"x": 90, "X": 125, "g": 30, "f": 90, "d": 90}
-_GRACES: Final = {"f": 1, "d": 2}
+VELOCITIES: Final = {"x": 90, "X": 125, "g": 30, "f": 90, "d": 90, "r": 60, "z": 60}
+_GRACES: Final = {"f": 1, "d": 2, "z": 1}
 _GRACE_VELOCITY: Final = 40
 
 
@@ -126,9 +127,10 @@ def _notes(
     grid: Grid, bar: int, position: Fraction, character: str, drum: drums.Drum
 ) -> Iterator[Note]:
     onset = float(grid.seconds(float(grid.bar_quarters[bar] + position)))
+    roll = character in "rz"
     for i in range(_GRACES.get(character, 0), 0, -1):
-        yield Note(bar, position, drum, _GRACE_VELOCITY, onset - 0.03 * i, grace=True)
-    yield Note(bar, position, drum, VELOCITIES[character], onset)
+        yield Note(bar, position, drum, _GRACE_VELOCITY, onset - 0.03 * i, True, roll)
+    yield Note(bar, position, drum, VELOCITIES[character], onset, False, roll)
 
 
 def _hit(note: Note) -> Hit:
@@ -137,11 +139,12 @@ def _hit(note: Note) -> Hit:
 
 @dataclass(frozen=True)
 class Case:
-    """A score and what its sheet must show.
+    """A score and what its sheet must show; `tremolos` is the hands' rhythm with rolls folded.
 
     Rhythms are read bar by bar: ``8`` an eighth, ``r4`` a quarter rest, ``R`` a whole
-    bar's rest, ``8.-16`` two notes under a beam, ``3(8-8-8)`` a triplet and ``3[4 8]``
-    one with a bracket. An empty rhythm stands for a voice that is left out.
+    bar's rest, ``4/3`` a quarter with three tremolo lines, ``8.-16`` two notes under a
+    beam, ``3(8-8-8)`` a triplet and ``3[4 8]`` one with a bracket. An empty rhythm stands
+    for a voice that is left out.
     """
 
     score: str
@@ -150,6 +153,7 @@ class Case:
     graces: int = 0
     ghosts: int = 0
     accents: int = 0
+    tremolos: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
     def read(self) -> Transcription:
@@ -163,6 +167,7 @@ sd ---- x--- ---- x---
 bd x--- ---- x-x- ----
 """
 _EIGHTHS: Final = "8-8 8-8 8-8 8-8"
+_THIRTYSECONDS: Final = "32-32-32-32-32-32-32-32"
 
 CASES: Final[dict[str, Case]] = {
     "backbeat": Case(BACKBEAT, _EIGHTHS, "4 r4 8-8 r4"),
@@ -223,6 +228,62 @@ CASES: Final[dict[str, Case]] = {
     ),
     "drag": Case("sd ---- d--- ---- ----", "r4 4 r2", graces=2),
     "flam of the feet": Case("bd f--- ---- x--- ----", "R", "4 r4 4 r4", graces=1),
+    # Rolls
+    "roll of a beat": Case(
+        "sd x--- rrrrrrrr x--- ----\nbd x--- ---- x--- ----",
+        f"4 {_THIRTYSECONDS} 4 r4",
+        "4 r4 4 r4",
+        tremolos="4 4/3 4 r4",
+    ),
+    "roll of a bar": Case(
+        "sd rrrrrrrr rrrrrrrr rrrrrrrr rrrrrrrr | x--- ---- ---- ----",
+        " ".join([_THIRTYSECONDS] * 4) + " | 4 r4 r2",
+        tremolos="2/3 2/3 | 4 r4 r2",
+    ),
+    "roll into a stroke": Case(
+        "sd ---- ----rrrr x--- ----",
+        "r4 r8 32-32-32-32 4 r4",
+        tremolos="r4 r8 8/2 4 r4",
+    ),
+    "two short rolls": Case(
+        "sd rrrrrrrr ---- rrrrxxxx ----\nht ---- ---- ---- xxxx",
+        f"{_THIRTYSECONDS} r4 {_THIRTYSECONDS} 16-16-16-16",
+        tremolos="4/3 r4 8/2-32-32-32-32 16-16-16-16",
+    ),
+    "five-stroke roll": Case(
+        "sd ---- rrrrr--- ---- ----",
+        "r4 32-32-32-32-8 r2",
+        tremolos="r4 8/2-8 r2",
+    ),
+    "roll under a crash": Case(
+        "sd rrrrrrrr rrrrrrrr ---- ----\ncr x--- ---- ---- ----",
+        f"{_THIRTYSECONDS} {_THIRTYSECONDS} r2",
+        tremolos=f"{_THIRTYSECONDS} 4/3 r2",
+    ),
+    "roll of another drum": Case(
+        "ft rrrrrrrr ---- ---- ----\nsd ---- rrrrrrrr x--- ----",
+        f"{_THIRTYSECONDS} {_THIRTYSECONDS} 4 r4",
+        tremolos="4/3 4/3 4 r4",
+    ),
+    "dense roll": Case(
+        "sd rzrzrzrz zrzzrzzr x--- ----",
+        f"{_THIRTYSECONDS} {_THIRTYSECONDS} 4 r4",
+        graces=9,
+        tremolos="2/3 4 r4",
+    ),
+    "roll that misses a stroke": Case(
+        "sd rrr-rrrr x--- ---- ----", "32-32-16-32-32-32-32 4 r2", tremolos="4/3 4 r2"
+    ),
+    "roll in 6/8": Case(
+        "metre 6/8\nsd rrrrrrrrrrrr x--",
+        "32-32-32-32-32-32-32-32-32-32-32-32 4.",
+        tremolos="4./3 4.",
+    ),
+    "roll of a bar in 12/8": Case(
+        "metre 12/8\nsd rrrrrrrrrrrr rrrrrrrrrrrr x-- ---",
+        "32-32-32-32-32-32-32-32-32-32-32-32 32-32-32-32-32-32-32-32-32-32-32-32 4. r4.",
+        tremolos="2./3 4. r4.",
+    ),
     # The kit
     "open hi-hat": Case("hh x-x- x-x- x-x- x---\noh ---- ---- ---- --x-", _EIGHTHS),
     "pedal hi-hat": Case(

@@ -15,6 +15,7 @@ from drum2midi.transcription import Transcription
 Place = tuple[int, Fraction, int, bool]
 """Bar, quarters into it, General MIDI note, whether it is a grace stroke."""
 
+_FLAGS = {"eighth": 1, "16th": 2, "32nd": 3}
 _KINDS = {"half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32"}
 
 
@@ -57,13 +58,24 @@ class Sheet:
                 yield event
 
     def strokes(self) -> list[Place]:
+        """Every stroke, those that a tremolo stands for among them."""
         return sorted(
-            (bar, event.start, self.gm_notes[note.find("instrument").get("id")], is_grace(note))
+            (bar, start, self.gm_notes[note.find("instrument").get("id")], is_grace(note))
             for bar, events in enumerate(self.bars)
             for event in events
             for note in event.notes
             if note.find("rest") is None
+            for start in self._times(event.start, note)
         )
+
+    def _times(self, start: Fraction, note: ET.Element) -> list[Fraction]:
+        lines = int(note.findtext(".//tremolo", "0"))
+        if not lines:
+            return [start]
+        step = Fraction(1, 2 ** (lines + _FLAGS.get(note.findtext("type"), 0)))
+        length = Fraction(int(note.findtext("duration")), self.divisions)
+        assert length % step == 0
+        return [start + i * step for i in range(int(length / step))]
 
     def count(self, path: str) -> int:
         return len(self.root.findall(f".//{path}"))
@@ -90,6 +102,8 @@ class Sheet:
                 text = text[:-1] + "R"
             else:
                 text += _KINDS[note.findtext("type")] + "." * len(note.findall("dot"))
+            if lines := note.findtext(".//tremolo"):
+                text += f"/{lines}"
             if (beam := note.findtext("beam")) is not None:
                 in_beam = beam != "end"
             text += (bracket if "stop" in tuplet else "") + ("-" if in_beam else " ")

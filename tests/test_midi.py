@@ -102,6 +102,15 @@ def test_lead_in_lasts_as_long_as_the_silence(start: float) -> None:
     assert all(29.9 <= tempo <= 300.1 for tempo in tempi)
 
 
+def test_lead_in_of_the_fastest_tempo() -> None:
+    # As many quarters as come nearest would have to be played faster than 300 bpm.
+    start, step = 0.99999, 0.2011
+    beats = (start + np.arange(4) * step).tolist()
+    notes = (Note(0, Fraction(0), KICK, 90, start),)
+    file = to_mido(Transcription((), grid_of(beats), notes, start + 1))
+    assert seconds_of(file)[0] == pytest.approx(start, abs=0.0035)
+
+
 def test_a_first_bar_that_began_before_the_recording_is_clipped() -> None:
     beats = (-0.2 + np.arange(8) * 0.5).tolist()
     notes = (Note(0, Fraction(1), KICK, 90, 0.3),)

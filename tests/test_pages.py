@@ -25,9 +25,17 @@ def texts(page: ET.Element) -> list[str]:
 @pytest.mark.parametrize("name", CASES)
 def test_every_stroke_is_drawn(name: str, tmp_path: Path) -> None:
     case: Case = CASES[name]
-    pages = [ET.parse(path).getroot() for path in write_pages(case.read(), tmp_path / "a.svg")]
+    written = write_pages(case.read(), tmp_path / "a.svg", rolls="written")
+    pages = [ET.parse(path).getroot() for path in written]
     heads = [group for page in pages for group in page.iter() if group.get("class") == "note"]
     assert len(heads) == len(case.read().notes)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.tremolos])
+def test_rolls_are_tremolos(name: str, tmp_path: Path) -> None:
+    (path,) = write_pages(CASES[name].read(), tmp_path / "a.svg")
+    groups = [group.get("class") for group in ET.parse(path).getroot().iter()]
+    assert groups.count("bTrem") == CASES[name].tremolos.count("/")
 
 
 def test_svg_is_plain(tmp_path: Path) -> None:
@@ -86,6 +94,22 @@ def test_pdf(paper: str, size: tuple[float, float], tmp_path: Path) -> None:
     assert fonts == {b"LiberationSerif-Regular", b"LiberationSerif-Bold", b"LiberationSerif-Italic"}
     assert b"Helvetica" not in content
     assert len(content) < 400_000
+
+
+@pytest.mark.parametrize(
+    ("title", "font"),
+    [
+        ("さくら Drums", b"HeiseiMin-W3"),
+        ("안녕 드럼", b"HYSMyeongJo-Medium"),
+        ("鼓谱 2", b"STSong-Light"),
+    ],
+)
+def test_titles_of_the_far_east(title: str, font: bytes, tmp_path: Path) -> None:
+    (path,) = write_pages(read_score(BACKBEAT, title=title), tmp_path / "a.pdf")
+    content = path.read_bytes()
+    eastern = set(re.findall(rb"/BaseFont /(Heisei[\w-]+|HYS[\w-]+|STS[\w-]+)", content))
+    assert {name.split(b"-Uni")[0] for name in eastern} == {font}
+    assert b"LiberationSerif-Regular" in content
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drum2midi.drums import CLOSED_HAT, CRASH, KICK, SNARE, Drum
-from drum2midi.quantise import quantise
+from drum2midi.errors import InputError
+from drum2midi.quantise import parse_values, quantise
 from drum2midi.transcription import Bar, Grid, Hit, Metre, Note
 
 
@@ -229,3 +230,44 @@ def test_pickup_bar() -> None:
     grid = Grid((Bar(metre, (0.5,)), Bar(metre, (1.0, 1.5, 2.0, 2.5))), 3.0)
     notes, _ = quantise([Hit(0.75, SNARE, 90), Hit(1.0, KICK, 100)], grid)
     assert [(n.bar, n.position) for n in notes] == [(0, Fraction(1, 2)), (1, Fraction(0))]
+
+
+@pytest.mark.parametrize(
+    ("text", "divisions"),
+    [("16", {1, 2, 4}), ("8t", {1, 3}), ("8, 16t", {1, 2, 3, 6}), ("32", {1, 2, 4, 8})],
+)
+def test_note_values_are_read(text: str, divisions: set[int]) -> None:
+    assert parse_values(text) == divisions
+
+
+@pytest.mark.parametrize("text", ["", "12", "16,", "t", "64", "8 16"])
+def test_other_note_values_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is not one or more of 4, 8, 16, 32, 8t, 16t"):
+        parse_values(text)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(hits, max_size=60),
+    st.sampled_from(["4/4", "3/4", "6/8", "2/2"]),
+    st.sampled_from(["4", "8", "16", "32", "8t", "16t", "8,8t", "16,16t"]),
+)
+def test_strokes_lie_on_the_grid_that_is_known(strokes: list[Hit], metre: str, values: str) -> None:
+    grid = make_grid(12, metre=metre)
+    notes, _ = quantise(strokes, grid, divisions=parse_values(values))
+    check_sound(strokes, notes, grid)
+    unit = min(Fraction(1), grid.metre.beat)
+    parts = [n * unit for n in parse_values(values) if (n * unit).denominator == 1] or [1]
+    for note in notes:
+        if not note.grace:
+            assert any((note.position / unit * n).denominator == 1 for n in parts)
+
+
+def test_known_triplets_are_written_as_such_and_not_as_swing() -> None:
+    grid = make_grid(8, bpm=140)
+    places = [i + f for i in range(32) for f in (Fraction(0), Fraction(2, 3))]
+    strokes = play(grid, [(q, CLOSED_HAT, 80) for q in places], 0.006)
+    assert quantise(strokes, grid)[1] == pytest.approx(2 / 3, abs=0.01)
+    notes, swing = quantise(strokes, grid, divisions=parse_values("8t"))
+    assert swing == 0.5
+    assert [q for q, _ in where(notes, grid)] == places

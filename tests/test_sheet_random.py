@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,15 @@ strokes = st.tuples(
 
 
 @st.composite
+def rolls(draw: st.DrawFn, bar: int, slots: int, now: float) -> list[Note]:
+    """A roll over some of a bar's 32nds."""
+    drum = draw(st.sampled_from([drum for drum in DRUMS if drum.scoring in ("SD", "TT", "CY")]))
+    start = draw(st.integers(0, slots - 1))
+    end = draw(st.integers(start + 1, slots))
+    return [Note(bar, Fraction(slot, 8), drum, 60, now, roll=True) for slot in range(start, end)]
+
+
+@st.composite
 def transcriptions(draw: st.DrawFn) -> Transcription:
     """Bars of any metre with strokes anywhere that a grid has a place for."""
     bars, notes, now = [], [], 0.0
@@ -33,6 +43,8 @@ def transcriptions(draw: st.DrawFn) -> Transcription:
         bar = Bar(metre, tuple(now + beat / 2 for beat in range(count or metre.numerator)))
         now += len(bar.beats) / 2
         bars.append(bar)
+        if draw(st.booleans()):
+            notes += draw(rolls(index, int(bar.length * 8), now))
         for drum, tick, velocity, graces in draw(st.lists(strokes, max_size=24)):
             position = Fraction(tick % int(bar.length * 24), 24)
             main = Note(index, position, drum, velocity, now)
@@ -75,6 +87,20 @@ def test_any_grid_makes_a_sheet_with_the_same_strokes(
     sheet = Sheet(path)
     assert sheet.strokes() == strokes_of(transcription)
     check_form(sheet, transcription)
+
+
+@settings(examples, max_examples=150)
+@given(transcription=transcriptions().map(readable))
+def test_tremolos_stand_for_the_same_strokes(tmp_path: Path, transcription: Transcription) -> None:
+    path = tmp_path / "sheet.musicxml"
+    write_sheet(transcription, path, rolls="tremolo")
+    sheet = Sheet(path)
+    check_form(sheet, transcription)
+    # A tremolo drops no stroke, and adds one at most where a roll misses one.
+    struck, shown = Counter(strokes_of(transcription)), Counter(sheet.strokes())
+    assert not struck - shown
+    for bar, place, drum, grace in shown - struck:
+        assert struck[bar, place - Fraction(1, 8), drum, grace]
 
 
 @settings(examples, max_examples=150)

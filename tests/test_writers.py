@@ -49,6 +49,7 @@ def test_mistakes_are_found_before_the_work(beat_wav: Path, tmp_path: Path) -> N
     for arguments, message in (
         (("-o", song), f"cannot write {song}: it is the recording itself"),
         (("--paper", "a3"), "paper 'a3' is none of a4, letter"),
+        (("--rolls", "buzz"), "rolls 'buzz' is none of auto, written, tremolo"),
         (("--drum-map", "ez"), "drum map 'ez' is none of gm, roland-td, nor a .toml file"),
     ):
         done = drum2midi(song, *arguments)
@@ -56,6 +57,24 @@ def test_mistakes_are_found_before_the_work(beat_wav: Path, tmp_path: Path) -> N
         assert done.stderr == f"drum2midi: {message}\n"
     assert song.read_bytes() == beat_wav.read_bytes()
     assert list(tmp_path.iterdir()) == [song]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rolls", "tremolos"),
+    [
+        (".musicxml", "auto", False),
+        (".musicxml", "tremolo", True),
+        (".svg", "auto", True),
+        (".svg", "written", False),
+    ],
+)
+def test_rolls_are_tremolos_on_pages(
+    suffix: str, rolls: str, tremolos: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    CASES["roll of a beat"].read().save(path, rolls=rolls)
+    text = path.read_text(encoding="utf-8")
+    assert ("<tremolo" in text or "bTrem" in text) == tremolos
 
 
 def test_unknown_choices() -> None:

@@ -20,9 +20,12 @@ __all__ = ["to_music21", "write_pages", "write_sheet"]
 
 
 PAPERS: Final = ("a4", "letter")
+ROLLS: Final = ("written", "tremolo")
 
 
-def to_music21(transcription: Transcription, *, repeats: bool = False) -> Score:
+def to_music21(
+    transcription: Transcription, *, repeats: bool = False, rolls: str = "written"
+) -> Score:
     """Engrave a transcription as a music21 score of one drum-set part.
 
     Parameters
@@ -30,24 +33,40 @@ def to_music21(transcription: Transcription, *, repeats: bool = False) -> Score:
     transcription : Transcription
     repeats : bool
         Whether to write passages that look the same once, between repeat barlines.
+    rolls : {"written", "tremolo"}
+        Every stroke of a roll as a note of its own, or one note with lines through its stem.
+        A tremolo is what a drummer expects, but one note then stands for many strokes, and
+        programs that compare or convert notes do not find those of the ``.mid``.
 
     Returns
     -------
     music21.stream.Score
 
+    Raises
+    ------
+    InputError
+        For another way to write rolls.
+
     Notes
     -----
-
     The score is complete, beams and tuplets included, and can be shown or changed with
     music21. `write_sheet` knows more about drums than music21's own exporter does: it
     gives every notehead of a chord its own instrument and velocity.
     """
+    if rolls not in ROLLS:
+        raise InputError(f"rolls {rolls!r} is none of {', '.join(ROLLS)}")
     from drum2midi.sheet.engraver import engrave
 
-    return engrave(transcription, repeats=repeats)
+    return engrave(transcription, repeats=repeats, tremolos=rolls == "tremolo")
 
 
-def write_sheet(transcription: Transcription, path: str | Path, *, repeats: bool = False) -> None:
+def write_sheet(
+    transcription: Transcription,
+    path: str | Path,
+    *,
+    repeats: bool = False,
+    rolls: str = "written",
+) -> None:
     """Write a transcription as MusicXML.
 
     Parameters
@@ -55,21 +74,26 @@ def write_sheet(transcription: Transcription, path: str | Path, *, repeats: bool
     transcription : Transcription
     path : path
         ``.musicxml`` or ``.xml``, or ``.mxl`` for a compressed file.
-    repeats : bool
+    repeats, rolls
         See `to_music21`.
 
     Raises
     ------
     InputError
-        For another suffix, or if the file cannot be written.
+        For another suffix or way to write rolls, or if the file cannot be written.
     """
     from drum2midi.sheet.musicxml import write
 
-    write(to_music21(transcription, repeats=repeats), Path(path))
+    write(to_music21(transcription, repeats=repeats, rolls=rolls), Path(path))
 
 
 def write_pages(
-    transcription: Transcription, path: str | Path, *, paper: str = "a4", repeats: bool = False
+    transcription: Transcription,
+    path: str | Path,
+    *,
+    paper: str = "a4",
+    repeats: bool = False,
+    rolls: str = "tremolo",
 ) -> tuple[Path, ...]:
     """Write a transcription as pages to look at or print.
 
@@ -79,7 +103,7 @@ def write_pages(
     path : path
         ``.pdf``; or ``.svg``, of which the second page is ``song-2.svg`` and so on.
     paper : {"a4", "letter"}
-    repeats : bool
+    repeats, rolls
         See `to_music21`.
 
     Returns
@@ -90,7 +114,7 @@ def write_pages(
     Raises
     ------
     InputError
-        For another suffix or paper, or if a file cannot be written.
+        For another suffix, paper or way to write rolls, or if a file cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -100,7 +124,7 @@ def write_pages(
         raise InputError(f"paper {paper!r} is none of {', '.join(PAPERS)}")
     from drum2midi.sheet import musicxml, pages
 
-    score = to_music21(transcription, repeats=repeats)
+    score = to_music21(transcription, repeats=repeats, rolls=rolls)
     title, composer = score.metadata.title, score.metadata.composer or ""
     played = {note.drum for note in transcription.notes}
     drums = [drum for drum in DRUMS if drum in played]

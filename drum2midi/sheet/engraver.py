@@ -28,7 +28,8 @@ from music21 import (
 from music21.common.numberTools import opFrac
 
 from drum2midi.drums import DRUMS, FEET, HANDS, OPEN_HAT, Drum
-from drum2midi.sheet.page import Chord, Events, Measure, Stroke, lay_out
+from drum2midi.sheet.chord import Chord, Events, Stroke
+from drum2midi.sheet.page import Measure, lay_out
 from drum2midi.sheet.repeats import fold
 from drum2midi.sheet.rhythm import QUARTER, Value
 from drum2midi.sheet.tempo import TempoMark
@@ -47,9 +48,11 @@ _BEAM_TYPES: Final[dict[str, tuple[str, str | None]]] = {
 }
 
 
-def engrave(transcription: Transcription, *, repeats: bool = False) -> stream.Score:
-    """Make the music21 score of a transcription, with repeated passages folded if wanted."""
-    measures = lay_out(transcription)
+def engrave(
+    transcription: Transcription, *, repeats: bool = False, tremolos: bool = False
+) -> stream.Score:
+    """Make the music21 score of a transcription, with repeats and rolls folded if wanted."""
+    measures = lay_out(transcription, tremolos=tremolos)
     if repeats:
         measures = fold(measures)
     kit = _Kit(measures)
@@ -139,10 +142,12 @@ def _measure(measure: Measure, kit: _Kit) -> stream.Measure:
     if measure.times > 1:
         engraved.rightBarline = bar.Repeat(direction="end", times=measure.times)
     if measure.times > 2:  # once again goes without saying
-        engraved.coreInsert(0.0, _played(measure.times))
+        engraved.coreInsert(0.0, _above(f"{measure.times}×"))
+    resting = _rests(measure.voices.get(HANDS, []))
     for voice in (HANDS, FEET):
         if voice in measure.voices:
-            engraved.coreInsert(0.0, _voice(voice, measure.voices[voice], kit))
+            hidden = resting if voice == FEET else frozenset()
+            engraved.coreInsert(0.0, _voice(voice, measure.voices[voice], kit, hidden))
         elif voice == HANDS:
             engraved.coreInsert(0.0, _silence(measure.length))
     engraved.coreElementsChanged()
@@ -154,9 +159,9 @@ def _tempo_mark(mark: TempoMark, words: str) -> tempo.MetronomeMark:
     return tempo.MetronomeMark(words or None, number=mark.per_minute, referent=referent)
 
 
-def _played(times: int) -> expressions.TextExpression:
-    """How often a passage is played, above its last bar."""
-    words = expressions.TextExpression(f"{times}×")
+def _above(text: str) -> expressions.TextExpression:
+    """Words above the staff."""
+    words = expressions.TextExpression(text)
     words.placement = "above"
     return words
 
@@ -168,7 +173,14 @@ def _silence(length: int) -> stream.Voice:
     return stream.Voice([rest], id=str(HANDS))
 
 
-def _voice(number: int, events: Events, kit: _Kit) -> stream.Voice:
+def _rests(events: Events) -> frozenset[int]:
+    """Ticks at which a voice rests."""
+    rests = (value for value, chord in events if chord is None)
+    return frozenset(tick for v in rests for tick in range(v.start, v.start + v.length))
+
+
+def _voice(number: int, events: Events, kit: _Kit, hidden: frozenset[int]) -> stream.Voice:
+    """A voice, with rests at the hidden ticks there but not to be seen."""
     engraved = stream.Voice(id=str(number))
     stem = "up" if number == HANDS else "down"
     for value, chord in events:
@@ -176,8 +188,12 @@ def _voice(number: int, events: Events, kit: _Kit) -> stream.Voice:
         if chord is None:
             rest = note.Rest(duration=_duration(value, stem))
             rest.fullMeasure = False
+            if hidden.issuperset(range(value.start, value.start + value.length)):
+                rest.style.hideObjectOnPrint = True  # the other voice's says it
             engraved.coreInsert(place, rest)
             continue
+        if chord.words:
+            engraved.coreInsert(place, _above(chord.words))
         for grace in _graces(chord.graces, stem, kit):
             engraved.coreInsert(place, grace)
         engraved.coreInsert(place, _chord(chord, value, stem, kit))
@@ -193,11 +209,18 @@ def _chord(
     heads = [_head(stroke, stem, kit) for stroke in strokes]
     accented = [(stroke.velocity, i) for i, stroke in enumerate(strokes) if stroke.accent]
     if accented:  # the mark is the stem's: one is enough
-        heads[max(accented)[1]].articulations.append(articulations.Accent())
+        mark = articulations.Accent()
+        # At the stem's end; MuseScore would look for room. music21 has no type for it.
+        mark.placement = "above" if stem == "up" else "below"  # type: ignore[assignment]
+        heads[max(accented)[1]].articulations.append(mark)
     engraved = heads[0] if len(heads) == 1 else percussion.PercussionChord(heads)
     engraved.duration = _duration(value, stem)
     engraved.stemDirection = stem
     engraved.beams = _beams(value.beams)
+    if chord.tremolo:
+        lines = expressions.Tremolo()
+        lines.numberOfMarks = chord.tremolo
+        engraved.expressions.append(lines)
     return engraved
 
 

@@ -4,60 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate
 from typing import Final
 
-from drum2midi.drums import FEET, HANDS, KICK, SNARE, Drum
+from drum2midi.drums import FEET, HANDS, KICK, OPEN_HAT, SNARE
 from drum2midi.form import section_letters
-from drum2midi.sheet.rhythm import (
-    QUARTER,
-    Span,
-    Value,
-    beats,
-    groupings,
-    notatable,
-    write_voice,
-)
+from drum2midi.sheet.chord import Chord, ChordWriter, Events, Stroke, write_chords
+from drum2midi.sheet.rhythm import QUARTER, Span, beats, groupings, notatable
 from drum2midi.sheet.tempo import TempoMark, tempo_marks
 from drum2midi.sheet.touch import accents, ghosts
+from drum2midi.sheet.tremolo import fold_rolls
 from drum2midi.transcription import Bar, Metre, Note, Transcription
 
 _EIGHTH: Final = QUARTER // 2
+_OPEN: Final = 0.75  # openness from which a hi-hat is open, no longer half-open
 _SWINGS: Final = 0.54  # from here on the off-beats are late enough to be heard as swing
-
-
-@dataclass(frozen=True, slots=True)
-class Stroke:
-    """One notehead."""
-
-    drum: Drum
-    velocity: int
-    ghost: bool = False
-    accent: bool = False
-
-
-@dataclass(slots=True)
-class Chord:
-    """Strokes of one voice at one place, and the grace strokes that lead to them."""
-
-    strokes: list[Stroke] = field(default_factory=list)
-    graces: list[Stroke] = field(default_factory=list)
-
-    def add(self, stroke: Stroke) -> None:
-        """Add a stroke; one of the same drum that is there already becomes its grace stroke."""
-        self.graces += [other for other in self.strokes if other.drum == stroke.drum]
-        self.strokes = [other for other in self.strokes if other.drum != stroke.drum] + [stroke]
-
-    def shares(self, other: Chord) -> bool:
-        """Whether a drum is struck in both."""
-        return any(a.drum == b.drum for a in self.strokes for b in other.strokes)
-
-
-Events = list[tuple[Value, Chord | None]]
-"""Written values in order; a rest has no chord."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +67,8 @@ class Measure:
         return self.number == 0
 
 
-def lay_out(transcription: Transcription) -> list[Measure]:
-    """Write a transcription's bars."""
+def lay_out(transcription: Transcription, *, tremolos: bool = False) -> list[Measure]:
+    """Write a transcription's bars; rolls as tremolos, or else stroke by stroke."""
     bars = transcription.grid.bars
     chords = _chords(transcription)
     groups = _groupings(transcription)
@@ -112,6 +76,7 @@ def lay_out(transcription: Transcription) -> list[Measure]:
     letters = section_letters(transcription)
     has_pickup = len(bars) > 1 and len(bars[0].beats) < bars[0].metre.numerator
     words = "Swing" if transcription.swing > _SWINGS else ""
+    write = fold_rolls if tremolos else write_chords
     measures = []
     metre_before: Metre | None = None
     for index, bar in enumerate(bars):
@@ -127,10 +92,13 @@ def lay_out(transcription: Transcription) -> list[Measure]:
                 tempo=tempi.get(index),
                 words=words if index == 0 else "",
                 letter=letters.get(index, ""),
-                voices=_voices(chords.get(index, {}), beats(groups[metre], length), is_pickup),
+                voices=_voices(
+                    chords.get(index, {}), beats(groups[metre], length), is_pickup, write
+                ),
             )
         )
         metre_before = metre
+    _say_how_open(measures)
     return measures
 
 
@@ -156,7 +124,9 @@ def _chords(transcription: Transcription) -> dict[int, Slots]:
             slots = bars.setdefault(note.bar, {}).setdefault(note.drum.voice, {})
             tick = min(round(note.position * QUARTER), lengths[note.bar] - 1)
             chord = slots.get(tick)
-            stroke = Stroke(note.drum, note.velocity, note in soft, note in hard)
+            stroke = Stroke(
+                note.drum, note.velocity, note in soft, note in hard, note.roll, _is_half_open(note)
+            )
             if chord is None:
                 slots[tick] = Chord([stroke])
             elif grace:
@@ -164,6 +134,21 @@ def _chords(transcription: Transcription) -> dict[int, Slots]:
             else:
                 chord.add(stroke)
     return bars
+
+
+def _is_half_open(note: Note) -> bool:
+    return note.drum == OPEN_HAT and note.openness is not None and note.openness < _OPEN
+
+
+def _say_how_open(measures: Sequence[Measure]) -> None:
+    """Words where open hi-hats begin to be half-open, and where they are open again."""
+    half_open = False
+    for measure in measures:
+        for _, chord in measure.voices.get(HANDS, []):
+            for stroke in chord.strokes if chord else ():
+                if chord and stroke.drum == OPEN_HAT and stroke.half_open != half_open:
+                    half_open = stroke.half_open
+                    chord.words = "half-open" if half_open else "open"
 
 
 def _place(note: Note) -> tuple[int, Fraction, float]:
@@ -189,17 +174,18 @@ def _weight_on_beats(grouping: tuple[int, ...], weights: Counter[int]) -> int:
     return sum(weights[tick] for tick in accumulate(grouping[:-1]))
 
 
-def _voices(slots: Slots, spans: Sequence[Span], is_pickup: bool) -> dict[int, Events]:
+def _voices(
+    slots: Slots, spans: Sequence[Span], is_pickup: bool, write: ChordWriter
+) -> dict[int, Events]:
     """Write the voices of a bar that have strokes."""
     halves = not is_pickup and len(spans) == 4 and len({length for _, length in spans}) == 1
     voices: dict[int, Events] = {}
     for voice in (HANDS, FEET):
         if voice in slots:
             chords = _notatable_chords(slots[voice], spans)
-            values = write_voice(spans, sorted(chords), halves=halves)
-            voices[voice] = [(v, None if v.is_rest else chords[v.start]) for v in values]
+            voices[voice] = write(chords, spans, halves)
     if HANDS not in voices and is_pickup:  # a whole bar's rest would be too long
-        voices[HANDS] = [(value, None) for value in write_voice(spans, [], halves=False)]
+        voices[HANDS] = write_chords({}, spans, False)
     return voices
 
 

@@ -101,6 +101,7 @@ def _engrave(score: str, width: float, height: float) -> list[ET.Element]:
             "pageHeight": round(10 * height),
             "bottomMarginHeader": 5,
             "footer": "none",
+            "multiRestStyle": "block",
             "smuflTextFont": "none",
             "svgFormatRaw": True,
             "svgRemoveXlink": True,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from io import BytesIO
+from itertools import groupby
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,7 @@ from fontTools.pens.basePen import BasePen
 from fontTools.svgLib.path import parse_path
 from fontTools.ttLib import TTFont
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont as EmbeddedFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.pathobject import PDFPathObject
@@ -30,6 +32,13 @@ _FONT_FACE: Final = re.compile(
     r"base64,(?P<data>[^)]+)\).*?font-weight: (?P<weight>\w+).*?font-style: (?P<slope>\w+)",
     re.DOTALL,
 )
+# Fonts that every PDF viewer has for scripts that the embedded one lacks: Japanese if there
+# are kana, Korean if there is Hangul, else Chinese.
+_EASTERN: Final = {
+    "HeiseiMin-W3": "[\u3040-\u30ff]",
+    "HYSMyeongJo-Medium": "[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]",
+    "STSong-Light": "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]",
+}
 _PLACED: Final = re.compile(r"translate\(([-\d.]+), ([-\d.]+)\) scale\(([\d.]+)")
 _GLYPH: Final = 5000  # units of the music font that hold any sign, to either side
 _SHARES: Final = {"start": 0.0, "middle": 0.5, "end": 1.0}
@@ -139,12 +148,29 @@ def _as_path(element: ET.Element, kind: str) -> str:
 
 def _write(text: ET.Element, height: float, document: Canvas) -> None:
     bold, italic = ("font-weight" in text.attrib), ("font-style" in text.attrib)
-    font, size = _embed(bold, italic), float(text.get("font-size", 0)) * _POINTS
-    words = text.text or ""
+    size = float(text.get("font-size", 0)) * _POINTS
+    runs = list(_runs(text.text or "", _embed(bold, italic)))
     x, y = _on_page(float(text.get("x", 0)), float(text.get("y", 0)), height)
-    width = pdfmetrics.stringWidth(words, font, size)
-    document.setFont(font, size)
-    document.drawString(x - _SHARES[text.get("text-anchor", "start")] * width, y, words)
+    widths = [pdfmetrics.stringWidth(words, font, size) for font, words in runs]
+    x -= _SHARES[text.get("text-anchor", "start")] * sum(widths)
+    for (font, words), width in zip(runs, widths, strict=True):
+        document.setFont(font, size)
+        document.drawString(x, y, words)
+        x += width
+
+
+def _runs(text: str, usual: str) -> Iterator[tuple[str, str]]:
+    """The pieces of a text that are in one font each, with its name."""
+    named = (name for name, letters in _EASTERN.items() if re.search(letters, text))
+    eastern = next(named, usual)
+    if eastern != usual:
+        pdfmetrics.registerFont(UnicodeCIDFont(eastern))
+    for is_eastern, letters in groupby(text, _is_eastern):
+        yield eastern if is_eastern else usual, "".join(letters)
+
+
+def _is_eastern(letter: str) -> bool:
+    return any(re.match(letters, letter) for letters in _EASTERN.values())
 
 
 @cache

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from drum2midi.sheet.page import Chord, Measure, Stroke
+from drum2midi.sheet.chord import Chord, Stroke
+from drum2midi.sheet.page import Measure
 
 _LONGEST: Final = 16  # bars of a passage
 _WORTH: Final = 2  # bars that a repeat must save
@@ -82,7 +83,8 @@ def _look(measure: Measure) -> object:
 
 
 def _chord_look(chord: Chord) -> object:
-    return sorted(map(_stroke_look, chord.strokes)), [_stroke_look(s) for s in chord.graces]
+    graces = [_stroke_look(stroke) for stroke in chord.graces]
+    return sorted(map(_stroke_look, chord.strokes)), graces, chord.tremolo, chord.words
 
 
 def _stroke_look(stroke: Stroke) -> tuple[int, bool, bool]:

@@ -24,7 +24,9 @@ _FEW: Final = 4  # strokes, too few to say what is usual
 
 def ghosts(notes: Iterable[Note]) -> set[Note]:
     """Snare strokes far softer than the main ones around them."""
-    strokes = _by_bar(note for note in notes if note.drum == SNARE and not note.grace)
+    strokes = _by_bar(
+        note for note in notes if note.drum == SNARE and not (note.grace or note.roll)
+    )
     if not strokes:
         return set()
     piece = _quantile([note.velocity for note in strokes], _MAIN)
@@ -46,7 +48,7 @@ def accents(notes: Iterable[Note], soft: set[Note]) -> set[Note]:
     """
     by_drum: dict[Drum, list[Note]] = {}
     for note in notes:
-        if not note.grace and note not in soft:
+        if not (note.grace or note.roll or note in soft):
             by_drum.setdefault(note.drum, []).append(note)
     found = set()
     for strokes in by_drum.values():

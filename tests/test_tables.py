@@ -1,0 +1,69 @@
+"""A transcription as JSON comes back as it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scores import CASES
+from sheet_reader import strokes_of
+
+from drum2midi.drums import OPEN_HAT
+from drum2midi.errors import InputError
+from drum2midi.transcription import Transcription
+
+
+@pytest.mark.parametrize("name", ["every drum", "drag", "sextuplets", "metres in turn", "pickup"])
+def test_json_comes_back(name: str, tmp_path: Path) -> None:
+    song = replace(CASES[name].read(), composer="Someone", swing=0.6)
+    song.save(tmp_path / "a.json")
+    back = Transcription.load(tmp_path / "a.json")
+    assert strokes_of(back) == strokes_of(song)
+    assert [n.velocity for n in back.notes] == [n.velocity for n in song.notes]
+    assert (back.title, back.composer, back.swing) == (song.title, "Someone", 0.6)
+    assert back.grid.beat_times == pytest.approx(song.grid.beat_times, abs=1e-4)
+    assert len(back.hits) == len(song.hits)
+    back.save(tmp_path / "b.json")
+    assert (tmp_path / "b.json").read_text() == (tmp_path / "a.json").read_text()
+
+
+def test_json_keeps_rolls_and_openness(tmp_path: Path) -> None:
+    song = CASES["dense roll"].read()
+    song.save(tmp_path / "a.json")
+    assert Transcription.load(tmp_path / "a.json").notes == tuple(
+        replace(note, onset=round(note.onset, 4)) for note in song.notes
+    )
+    hats = CASES["open hi-hat"].read()
+    opened = tuple(replace(n, openness=0.5) if n.drum == OPEN_HAT else n for n in hats.notes)
+    replace(hats, notes=opened).save(tmp_path / "a.json")
+    back = Transcription.load(tmp_path / "a.json")
+    assert [n.openness for n in back.notes if n.drum == OPEN_HAT] == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"drum": "gong"}, "gong"),
+        ({"bar": 9}, "no place 0.0 in bar 9"),
+        ({"position": 4.0}, "no place 4.0 in bar 1"),
+        ({"velocity": 200}, "velocity 200"),
+    ],
+)
+def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_path: Path) -> None:
+    CASES["backbeat"].read().save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    document["hits"][0] |= change
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"a\.json: is not a transcription as JSON: .*{reason}"):
+        Transcription.load(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"bars": [{"metre": "4"}]}'])
+def test_other_json(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match="is not a transcription as JSON"):
+        Transcription.load(tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"b\.json: cannot be read \(No such file or directory\)"):
+        Transcription.load(tmp_path / "b.json")
