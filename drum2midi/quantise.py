@@ -15,13 +15,13 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from drum2midi.drums import Drum
 from drum2midi.errors import InputError
+from drum2midi.gestures import GRACE_GAP, Onset, estimate_swing, group_onsets
 from drum2midi.rolls import Roll, find_rolls, place_roll
 from drum2midi.transcription import Grid, Hit, Note
 
@@ -47,28 +47,6 @@ _OUTLIER: Final = 9.0  # most that a single onset may cost
 _NOISE: Final = (0.008, 0.022)  # seconds; bounds of the estimated standard deviation
 _EARLY: Final = 1 / 16  # of the span divided: so far ahead of it an onset belongs to it
 _FINEST: Final = Fraction(1, 8)  # of a quarter: where a stroke goes whose place is taken
-
-_GRACE_GAP: Final = 0.055  # seconds; the widest flam, or stroke of a drag
-_GRACE_SOFTER: Final = 0.85  # velocity of a grace stroke, at most, relative to the next
-_GRACES: Final = 2  # a drag's; more strokes in a row are a roll
-_CHORD: Final = 0.012  # seconds; strokes of different drums so close are one onset
-
-_ON_BEAT: Final = 0.09  # quarters around a beat that count as on it
-_SWING_ZONE: Final = (0.43, 0.76)  # of a quarter: where a swung off-beat eighth may fall
-_SWUNG: Final = (0.545, 0.72)  # ratios that count as swing; above it is a dotted rhythm
-_SWING_WIDTH: Final = 0.07  # quarters; off-beats so near to the ratio agree with it
-_SWING_SHARE: Final = 0.75  # of the off-beats must agree
-_SWING_BEATS: Final = 6
-_OTHER_SHARE: Final = 0.3  # of beats may have other onsets, as sixteenths and triplets do
-
-
-@dataclass(frozen=True, slots=True)
-class _Onset:
-    """Strokes at one moment: at most one of every drum."""
-
-    phase: float  # quarters since the first bar
-    hits: tuple[Hit, ...]
-    graces: tuple[Hit, ...]
 
 
 def parse_values(text: str) -> frozenset[int]:
@@ -140,11 +118,11 @@ def quantise(
     finest = _FINEST if divisions is None else unit / max(parts)
     rolls = find_rolls(hits, grid) if finest <= _FINEST else ()
     inner = {hit for roll in rolls for hit in roll.hits[1:]}
-    onsets = _onsets([hit for hit in hits if hit not in inner], grid)
+    onsets = group_onsets([hit for hit in hits if hit not in inner], grid)
     if swing is None:
         # Where triplets are written, swing is.
         straight = unit < 1 or (divisions is not None and 3 in divisions)
-        swing = 0.5 if straight else _estimate_swing(onsets)
+        swing = 0.5 if straight else estimate_swing(onsets)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest), swing
 
@@ -153,72 +131,6 @@ def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:
     """Into how many parts a beat can be divided, and what each costs; not at all if none fits."""
     per_unit = {division * unit: _DIVISIONS[division] for division in divisions}
     return {int(n): cost for n, cost in per_unit.items() if n.denominator == 1} or {1: 0.0}
-
-
-def _onsets(hits: Sequence[Hit], grid: Grid) -> list[_Onset]:
-    """Group strokes into onsets, grace strokes with the stroke that they lean on."""
-    ordered = sorted(hits, key=lambda hit: (hit.onset, hit.drum.midi))
-    graces = _graces(ordered)
-    leaning = {index for before in graces.values() for index in before}
-    groups: list[list[int]] = []
-    for index, hit in enumerate(ordered):
-        if index in leaning:
-            continue
-        group = groups[-1] if groups else []
-        fits = group and hit.onset - ordered[group[0]].onset <= _CHORD
-        if fits and all(hit.drum is not ordered[other].drum for other in group):
-            group.append(index)
-        else:
-            groups.append([index])
-    phases = grid.quarters([np.mean([ordered[i].onset for i in group]) for group in groups])
-    return [
-        _Onset(
-            float(phase),
-            tuple(ordered[i] for i in group),
-            tuple(ordered[g] for i in group for g in graces.get(i, ())),
-        )
-        for phase, group in zip(phases, groups, strict=True)
-    ]
-
-
-def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:
-    """Indices of main strokes of flams and drags, and of the grace strokes before each."""
-    graces: dict[int, list[int]] = {}
-    by_drum: dict[Drum, list[int]] = {}
-    for index, hit in enumerate(ordered):
-        if hit.drum.scoring in ("SD", "TT"):
-            by_drum.setdefault(hit.drum, []).append(index)
-    for indices in by_drum.values():
-        run: list[int] = []
-        for index, after in pairwise(indices):
-            hit, main = ordered[index], ordered[after]
-            run.append(index)
-            close = main.onset - hit.onset <= _GRACE_GAP
-            if close and hit.velocity <= _GRACE_SOFTER * main.velocity:
-                graces[after] = list(run)
-                graces.pop(index, None)
-            elif not close or len(run) > _GRACES:
-                run = []
-    return {main: before for main, before in graces.items() if len(before) <= _GRACES}
-
-
-def _estimate_swing(onsets: Sequence[_Onset]) -> float:
-    """Where off-beat eighths fall if the piece swings, else 0.5."""
-    inside: dict[int, list[float]] = {}
-    for onset in onsets:
-        beat = int(np.floor(onset.phase + _ON_BEAT))
-        phase = onset.phase - beat
-        if phase > _ON_BEAT:
-            inside.setdefault(beat, []).append(phase)
-    low, high = _SWING_ZONE
-    lone = [phases[0] for phases in inside.values() if len(phases) == 1]
-    offbeats = np.array([phase for phase in lone if low < phase < high])
-    others = sum(len(phases) > 1 for phases in inside.values())
-    if len(offbeats) < _SWING_BEATS or others > _OTHER_SHARE * len(inside):
-        return 0.5
-    ratio = float(np.median(offbeats))
-    agree = np.mean(np.abs(offbeats - ratio) < _SWING_WIDTH)
-    return ratio if _SWUNG[0] < ratio < _SWUNG[1] and agree >= _SWING_SHARE else 0.5
 
 
 def _straighten(phase: NDArray[np.float64], swing: float) -> NDArray[np.float64]:
@@ -256,7 +168,7 @@ class _Span:
 
 
 def _decode(
-    onsets: Sequence[_Onset],
+    onsets: Sequence[Onset],
     grid: Grid,
     unit: Fraction,
     swing: float,
@@ -294,7 +206,7 @@ def _decode(
 
 
 def _span(
-    onsets: Sequence[_Onset],
+    onsets: Sequence[Onset],
     phases: NDArray[np.float64],
     members: NDArray[np.int64],
     start: Fraction,
@@ -365,7 +277,7 @@ def _habits(spans: Sequence[_Span], chosen: Sequence[int]) -> list[NDArray[np.fl
 
 
 def _notes(
-    onsets: Sequence[_Onset],
+    onsets: Sequence[Onset],
     places: Sequence[Fraction],
     rolls: Sequence[Roll],
     grid: Grid,
@@ -389,7 +301,7 @@ def _notes(
                 continue
             grace, place = hit in onset.graces, main
             if not grace and (place, hit.drum) in taken:
-                close = hit.onset - taken[place, hit.drum] <= _GRACE_GAP
+                close = hit.onset - taken[place, hit.drum] <= GRACE_GAP
                 other = None if close else _free(onset.phase, hit.drum, taken, last, finest)
                 grace, place = other is None, other if other is not None else place
             if not grace:

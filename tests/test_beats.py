@@ -10,6 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from drum2midi.beats import track_beats
+from drum2midi.beats.steady import likely_tempo, steady_line
+from drum2midi.beats.strokes import Strokes
 from drum2midi.drums import CLOSED_HAT, CRASH, DRUMS, HIGH_TOM, KICK, SNARE, Drum
 from drum2midi.errors import InputError
 from drum2midi.transcription import Grid, Hit, Metre
@@ -195,3 +197,119 @@ def test_any_strokes_give_a_grid_around_them(
         # The recording's start may leave too little of a beat to be one: 0.2 s of a quarter.
         slack = max(0.25 * np.diff(grid.beat_times).max(), 0.2)
         assert grid.beat_times[0] - slack <= hit.onset < grid.end
+
+
+# Bars by eighth, as above; eighths in a beat, beats in a bar.
+FIVE = ("kh h sh h kh h sh h sh h", 5, 2)
+SEVEN = ("kh h sh h kh h sh h kh h sh h sh h", 7, 2)
+ROCK_2 = ("kh h sh kh h kh sh h", 4, 2)
+
+
+def join(
+    *parts: tuple[tuple[str, int, int], int, float, float], start: float = 0.5, seed: int = 0
+) -> tuple[list[Hit], np.ndarray, np.ndarray]:
+    """Strokes, beats and downbeats of (bar, bars, seconds of an eighth, rest before) in a row."""
+    hits: list[Hit] = []
+    beats, bars = [np.empty(0)], [np.empty(0)]
+    for pattern, count, eighth, rest in parts:
+        start += rest
+        more, on_beats, on_bars = play(
+            pattern, bars=count, eighth=eighth, start=start, jitter=0.004, seed=seed
+        )
+        hits += more
+        beats.append(on_beats)
+        bars.append(on_bars)
+        start += count * len(pattern[0].split()) * eighth
+    return hits, np.concatenate(beats), np.concatenate(bars)
+
+
+def scores(grid: Grid, beats: np.ndarray, bars: np.ndarray) -> tuple[float, float]:
+    """F-measures of beats and downbeats, what lies before the first stroke left out."""
+    found = grid.beat_times[:-1]
+    firsts = np.array([bar.beats[0] for bar in grid.bars])
+    return (
+        share_found(beats, found[found > beats[0] - 0.1]),
+        share_found(bars, firsts[firsts > beats[0] - 0.1]),
+    )
+
+
+def test_tempo_change() -> None:
+    hits, beats, bars = join((ROCK, 16, 0.25, 0), (ROCK_2, 16, 0.2, 0))
+    found, firsts = scores(track_beats(hits, duration=80), beats, bars)
+    assert found > 0.93
+    assert firsts > 0.9
+
+
+def test_metre_change() -> None:
+    hits, beats, bars = join((ROCK, 16, 0.25, 0), (WALTZ, 16, 0.25, 0))
+    grid = track_beats(hits, duration=60)
+    found, firsts = scores(grid, beats, bars)
+    assert found > 0.97
+    assert firsts > 0.93
+    assert {str(bar.metre) for bar in grid.bars} >= {"4/4", "3/4"}
+
+
+@pytest.mark.parametrize("rest", [3.3, 1.4])
+def test_stop_and_restart_off_the_beat(rest: float) -> None:
+    hits, beats, bars = join((ROCK, 12, 0.25, 0), (ROCK_2, 12, 0.25, rest))
+    found, firsts = scores(track_beats(hits, duration=60), beats, bars)
+    assert found > 0.92
+    assert firsts > 0.9
+
+
+def test_drums_that_enter_late() -> None:
+    hits, beats, bars = join((ROCK, 16, 0.25, 21.7))
+    grid = track_beats(hits, duration=60)
+    assert scores(grid, beats, bars) == (1.0, 1.0)
+    # Eight bars of rests at most, and then the strokes.
+    assert np.sum(np.array([bar.beats[0] for bar in grid.bars]) < bars[0] - 0.1) == 8
+
+
+def test_accelerando_and_ritardando() -> None:
+    for change in (-0.25, 0.25):
+        hits, beats, _ = play(ROCK, bars=24)
+        turn = beats[0] + np.cumsum(np.r_[0, 0.5 * np.linspace(1, 1 + change, len(beats))])
+        known = np.r_[beats, 2 * beats[-1] - beats[-2]]
+        bent = [
+            Hit(float(np.interp(hit.onset, known, turn)), hit.drum, hit.velocity) for hit in hits
+        ]
+        grid = track_beats(bent, duration=70)
+        assert share_found(turn[:-1], grid.beat_times[:-1]) > 0.95
+
+
+@pytest.mark.parametrize(("pattern", "metre"), [(FIVE, "5/4"), (SEVEN, "7/4")])
+def test_odd_metres(pattern: tuple[str, int, int], metre: str) -> None:
+    hits, _, bars = play(pattern, bars=16, jitter=0.004)
+    grid = track_beats(hits, duration=hits[-1].onset + 1)
+    assert str(grid.metre) == metre
+    assert share_found(bars, downbeats(grid)) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("rate", "error", "duration", "tempo"),
+    [
+        (119.97, 0.02, 9.1, 120.0),
+        (119.97, 0.005, 9.1, 119.97),
+        (93.52, 0.01, 11.3, 93.5),
+        # Four bars to the sample at 93.47: too many for 93.5.
+        (93.49, 0.02, round(44100 * 960 / 93.47) / 44100, 93.47),
+        (120.02, 0.02, 8.0, 120.0),
+        (87.3, 5.0, 9.1, 87.3),
+    ],
+)
+def test_likely_tempo(rate: float, error: float, duration: float, tempo: float) -> None:
+    found = likely_tempo(rate, error, bar=4, duration=duration)
+    assert found == pytest.approx(tempo, abs=0.002)
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_jittered_loops_have_their_exact_tempo(cut: bool) -> None:
+    """Whole bars to the sample, whatever the tempo; else whole tempi, whatever the length."""
+    rng = np.random.default_rng(2)
+    for i, bpm in enumerate(np.linspace(60, 200, 30)):
+        true = float(bpm + rng.uniform(0, 1)) if cut else float(round(bpm))
+        hits, beats, _ = play(ROCK, bars=4, eighth=30 / true, start=0.01, jitter=0.003, seed=i)
+        duration = round(44100 * 960 / true) / 44100 + (0.0 if cut else 0.73)
+        rough = 0.012 + np.arange(17) * (beats[1] - beats[0]) * 1.001
+        _, period = steady_line(rough, Strokes.of(hits), duration=duration)
+        assert abs(60 / period - true) < 0.02

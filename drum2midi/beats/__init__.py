@@ -1,8 +1,9 @@
 """Beats, bars and metre from strokes alone.
 
-Three steps, each its own module: a pulse is tracked through the strokes (`pulse`), its
-readings as beats and bars are ranked by what drummers play (`metrical`), and the beats of
-the best reading are moved onto the strokes (`settle`) and made into bars (`bars`).
+Four steps, each its own module: a pulse is tracked through the strokes (`pulse`), its
+readings as beats and bars are ranked by what drummers play (`metrical`), bars are followed
+through changes of metre and stops (`follow`), and the beats of the best reading are moved
+onto the strokes (`settle`), or onto one exact tempo (`steady`), and made into bars (`bars`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
-from drum2midi.beats.metrical import PERIODS, Reading, model, rank, readings
+from drum2midi.beats.metrical import PERIODS, Reading, fold, model, rank, readings
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
-from drum2midi.beats.settle import settle
+from drum2midi.beats.settle import phases, settle
 from drum2midi.beats.strokes import Strokes
 from drum2midi.errors import InputError
 from drum2midi.transcription import Grid, Hit, Metre
@@ -28,6 +29,9 @@ _SHORTEST: Final = 0.5  # seconds, likewise
 _TEMPO_SLACK: Final = 0.08  # relative; how far a performance may be from the tempo given
 _COMFORTABLE: Final = 50  # frames; the pulse to track lies near it
 _ANY_PERIOD: Final = (0.14, 1.55)  # seconds in a beat where only the metre is known
+_TOGETHER: Final = 0.15  # of a pulse: so near, the tracked one and a steady one are together
+_ALONG: Final = 0.9  # of the time; then the steady one will do
+_BETTER: Final = 0.1  # nats a stroke by which the tracked one has to fit better to be right
 _SLOWEST, _FASTEST = 20.0, 400.0  # pulses a minute that make sense
 
 
@@ -79,6 +83,7 @@ def track_beats(
         tempo=tempo,
         metre=metre,
         steady=steady,
+        duration=duration,
         confidence=_confidence(found, scores),
     )
 
@@ -95,16 +100,27 @@ def _all_readings(
         frames = _comfortable_period(beat) / FRAME
         low, high = (int(frames * (1 + sign * _TEMPO_SLACK)) for sign in (-1, 1))
         tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
-    tracked = settle(tracked, strokes)
-    constant = steady_pulse(strokes, tracked)
+    pulses = _pulses(strokes, settle(tracked, strokes), steady)
     limits = _limits(tempo, metre)
     found: list[Reading] = []
     features = []
-    for pulse in (constant,) if steady else (tracked, constant):
-        for some, rows in readings(strokes, pulse, limits=limits):
+    for pulse in pulses:
+        for some, describe in readings(strokes, pulse, limits=limits):
             found += some
-            features.append(rows)
+            features.append(describe())
     return found, rank(np.concatenate(features))
+
+
+def _pulses(
+    strokes: Strokes, tracked: NDArray[np.float64], steady: bool
+) -> list[NDArray[np.float64]]:
+    """The pulses worth reading: one of constant tempo, the tracked one, or both."""
+    constant = steady_pulse(strokes, tracked)
+    place = phases(tracked, constant)
+    if steady or np.mean(np.abs(place - np.round(place)) < _TOGETHER) > _ALONG:
+        return [constant]
+    fits = [fold(strokes, pulse, 1, 0).fit for pulse in (tracked, constant)]
+    return [tracked] if fits[0] > fits[1] + _BETTER else [tracked, constant]
 
 
 def _comfortable_period(beat: float) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.beats.metrical import Reading
-from drum2midi.beats.settle import phases, settle, steady_line
+from drum2midi.beats.follow import follow
+from drum2midi.beats.metrical import PERIODS, Reading
+from drum2midi.beats.settle import phases, settle
+from drum2midi.beats.steady import steady_line
 from drum2midi.beats.strokes import Strokes
 from drum2midi.transcription import Bar, Grid, Metre
 
@@ -47,7 +50,8 @@ def default_grid(
     last = float(times[-1]) if len(times) else min(duration, step)
     count = metre.numerator * (int((last - start) / step / metre.numerator + 1e-9) + 1)
     beats = start + step * np.arange(count + 1, dtype=np.float64)
-    return Grid(_split(beats, 0, metre), float(beats[-1]), 0.0)
+    edges = range(0, count + 1, metre.numerator)
+    return Grid(_bars(beats, edges, metre), float(beats[-1]), 0.0)
 
 
 def make_grid(
@@ -57,6 +61,7 @@ def make_grid(
     tempo: float | None,
     metre: Metre | None,
     steady: bool,
+    duration: float,
     confidence: float,
 ) -> Grid:
     """Bars around all strokes, their beats on the strokes.
@@ -71,26 +76,62 @@ def make_grid(
         If known.
     steady : bool
         Give all beats the same length.
+    duration : float
+        Seconds of the recording.
     confidence : float
         Of the reading.
     """
-    metre = metre or metre_of(reading.count, reading.period)
-    beats, downbeat = _beats(strokes, reading, metre, tempo=tempo, steady=steady)
+    written = metre or metre_of(reading.count, reading.period)
+    plan = _plan(strokes, reading, written) if metre is None else []
+    beats, zero = _beats(strokes, reading, written, tempo=tempo, steady=steady, duration=duration)
     first, last = np.floor(phases(strokes.times[[0, -1]], beats) + _EARLY).astype(int)
-    start = _first_beat(beats, int(first), downbeat, metre)
+    lines = _barlines(plan or [(reading.downbeat, reading.count)], zero, len(beats))
+    start = _first_beat(beats, int(first), lines, reading.count)
     # What the recording's start leaves of a beat may be too short to be one.
-    start += bool(beats[start + 1] < _SHORTEST_QUARTER * float(metre.beat))
-    end = int(last + 1 + (downbeat - last - 1) % reading.count)
+    start += bool(beats[start + 1] < _SHORTEST_QUARTER * float(written.beat))
+    end = next(line for line in lines if line > last)
     times = beats[start : end + 1].copy()
     times[0] = max(times[0], 0.0)
-    pickup = (downbeat - start) % reading.count
-    return Grid(_split(times, pickup, metre), float(times[-1]), confidence)
+    edges = [0, *(line - start for line in lines if start < line <= end)]
+    return Grid(_bars(times, edges, written), float(times[-1]), confidence)
+
+
+def _plan(strokes: Strokes, reading: Reading, metre: Metre) -> list[tuple[int, int]]:
+    """Bars through the piece, in metres that are written with the same beat."""
+    counts = tuple(
+        count
+        for count, (low, high) in PERIODS.items()
+        if low <= reading.period <= high
+        and count > 2
+        and metre_of(count, reading.period).denominator == metre.denominator
+    )
+    plan: list[tuple[int, int]] = []
+    for line, length in follow(strokes, reading, counts):
+        if length == 1 and plan:
+            plan[-1] = (plan[-1][0], plan[-1][1] + 1)
+        else:
+            plan.append((line, length))
+    return plan
+
+
+def _barlines(plan: Sequence[tuple[int, int]], zero: int, beats: int) -> list[int]:
+    """Indices of all beats that begin a bar, by the plan and as its ends around it."""
+    (first, before), (last, after) = plan[0], plan[-1]
+    inside = [zero + line for line, _ in plan]
+    early = range((zero + first) % before, zero + first, before)
+    return [*early, *inside, *range(zero + last + after, beats, after)]
 
 
 def _beats(
-    strokes: Strokes, reading: Reading, metre: Metre, *, tempo: float | None, steady: bool
+    strokes: Strokes,
+    reading: Reading,
+    metre: Metre,
+    *,
+    tempo: float | None,
+    steady: bool,
+    duration: float,
 ) -> tuple[NDArray[np.float64], int]:
-    """Beats from well before the first stroke to after the last, and the index of a downbeat."""
+    """Beats from before the first stroke to after the last; the index of the reading's beat 0."""
     margin = (_LEAD_BARS + 2) * reading.count
     first, last = np.floor(reading.beats(strokes.times[[0, -1]])).astype(int)
     numbers = np.arange(first - margin, last + margin + 1)
@@ -99,20 +140,26 @@ def _beats(
         constant = np.ptp(np.diff(reading.pulse)) < 1e-6
         reach = _STEADY_REACH if constant else _REACH
         beats = settle(beats, strokes, reach=max(reach / reading.period, 2.0))
-        return beats, int(reading.downbeat - numbers[0])
+        return beats, int(-numbers[0])
     per_pulse = float(metre.pulse / metre.beat)
-    origin, period = steady_line(beats, strokes, tempo=tempo, per_pulse=per_pulse)
+    origin, period = steady_line(
+        beats,
+        strokes,
+        duration=duration,
+        tempo=tempo,
+        per_pulse=per_pulse,
+        bar=float(metre.length / metre.pulse),
+    )
     first, last = np.floor((strokes.times[[0, -1]] - origin) / period).astype(int)
     steps = np.arange(first - margin, last + margin + 1)
-    return origin + period * steps, int(reading.downbeat - numbers[0] - steps[0])
+    return origin + period * steps, int(-numbers[0] - steps[0])
 
 
-def _first_beat(beats: NDArray[np.float64], first: int, downbeat: int, metre: Metre) -> int:
+def _first_beat(beats: NDArray[np.float64], first: int, lines: Sequence[int], count: int) -> int:
     """Index of the beat with which the first bar begins."""
-    count = metre.numerator
-    start = first - (first - downbeat) % count
-    lead = max(start - _LEAD_BARS * count, start % count)
-    while start - count >= lead and beats[start - count] >= -_BEFORE_START:
+    start = line = max((line for line in lines if line <= first), default=first)
+    least = max(line - _LEAD_BARS * count, line % count)
+    while start - count >= least and beats[start - count] >= -_BEFORE_START:
         start -= count
     if beats[start] >= -_BEFORE_START:
         return start
@@ -120,7 +167,10 @@ def _first_beat(beats: NDArray[np.float64], first: int, downbeat: int, metre: Me
     return min(inside, first)
 
 
-def _split(beats: NDArray[np.float64], pickup: int, metre: Metre) -> tuple[Bar, ...]:
-    """Bars of beats, the last of which only ends the last bar."""
-    edges = [0, *range(pickup or metre.numerator, len(beats), metre.numerator)]
-    return tuple(Bar(metre, tuple(float(beat) for beat in beats[a:b])) for a, b in pairwise(edges))
+def _bars(beats: NDArray[np.float64], edges: Sequence[int], metre: Metre) -> tuple[Bar, ...]:
+    """Bars between edges; a first one that is too short is a pickup, others are as they are."""
+    bars = []
+    for first, (a, b) in zip(chain([True], repeat(False)), pairwise(edges), strict=False):
+        own = metre if first and b - a < metre.numerator else Metre(b - a, metre.denominator)
+        bars.append(Bar(own, tuple(float(beat) for beat in beats[a:b])))
+    return tuple(bars)

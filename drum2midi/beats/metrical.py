@@ -10,11 +10,11 @@ the bar-pointer model (Krebs, Böck & Widmer, ISMIR 2013), learnt discriminative
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -51,8 +51,24 @@ PERIODS: Final[dict[int, tuple[float, float]]] = {
 }
 """Seconds that a beat may last, for bars of so many (6 and 12 are counted in eighths)."""
 
+_ROLES: Final[dict[int, tuple[int, ...]]] = {
+    2: (0, 1, 0, 1, 1, 1),
+    3: (0, 1, 2, 1, 2, 2),
+    4: (0, 1, 2, 2, 3, 3),
+    5: (0, 1, 2, 3, 4, 3),
+    6: (0, 1, 2, 3, 5, 4),
+    7: (0, 1, 2, 4, 6, 5),
+    12: (0, 3, 6, 6, 9, 11),
+}
+"""Beats of the bar that are looked at: first, second, third, middle, last, an upbeat."""
+
 _LAGS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 24)
-_CHANNELS: Final = len(CLASSES) + 1
+_CHANNELS: Final = len(CLASSES) + 2
+_TIMEKEEPERS: Final = tuple(CLASSES.index(name) for name in ("hat", "open hat", "ride"))
+_KICK, _CRASH = CLASSES.index("kick"), CLASSES.index("crash")
+_FILLING: Final = [CLASSES.index("snare"), CLASSES.index("tom")]
+_BAR_BUMPS: Final = np.linspace(np.log(0.7), np.log(5.0), 10)
+_BAR_WIDTH: Final = 0.18
 _SIGMA: Final = 0.018
 _BUMPS: Final = np.linspace(np.log(0.14), np.log(1.55), 14)
 _BUMP_WIDTH: Final = 0.12
@@ -113,8 +129,9 @@ class Folded:
         Strokes of every class, and the loudest, on every place of every beat.
     origin : int
         Index of the first of these beats, counted from the one at the offset.
-    first : float
-        Beats from the first row to the first stroke.
+    first, last : float
+        Beats from the first row to the first and to the last stroke; not a number where
+        the piece goes on.
     fit : float
         Mean log-density of strokes around their places, relative to anywhere.
     """
@@ -122,6 +139,7 @@ class Folded:
     cells: NDArray[np.float32]
     origin: int
     first: float
+    last: float
     fit: float
 
 
@@ -142,57 +160,102 @@ def fold(strokes: Strokes, pulse: NDArray[np.float64], ratio: float, offset: flo
     error = (beat - origin - tick / TICKS) * local
     density = 0.9 * np.exp(-0.5 * (error / _SIGMA) ** 2) / (_SIGMA * 2.5066) + 1.0
     fit = np.average(np.log(density * local / TICKS), weights=strokes.weights)
-    cells = np.zeros((int(tick.max()) // TICKS + 1, TICKS, _CHANNELS), np.float32)
-    np.add.at(cells, (tick // TICKS, tick % TICKS, strokes.classes), strokes.weights)
+    cells = np.zeros(((int(tick.max()) // TICKS + 1) * TICKS, _CHANNELS), np.float32)
+    np.add.at(cells, (tick, strokes.classes), strokes.weights)
     cells = np.minimum(cells, 1)
-    np.maximum.at(cells[:, :, -1], (tick // TICKS, tick % TICKS), strokes.loudness)
-    return Folded(cells.reshape(len(cells), -1), origin, float(tick.min()) / TICKS, float(fit))
+    np.maximum.at(cells[:, -1], tick, strokes.loudness)
+    keeping = np.isin(strokes.classes, _TIMEKEEPERS)
+    np.maximum.at(cells[:, -2], tick[keeping], strokes.loudness[keeping])
+    cells = cells.reshape(-1, TICKS * _CHANNELS)
+    span = float(tick.min()) / TICKS, float(tick.max()) / TICKS
+    return Folded(cells, origin, *span, float(fit))
 
 
-def _repetition(cells: NDArray[np.float32], lag: int) -> float:
-    """Share of strokes that come again `lag` beats later (Dice's coefficient)."""
-    if lag >= len(cells):
-        return 0.0
+def _alike(cells: NDArray[np.float32], lag: int) -> NDArray[np.float32]:
+    """Strokes that come again `lag` beats later, and strokes in both, for every beat."""
     before, after = cells[:-lag], cells[lag:]
-    return float(2 * np.minimum(before, after).sum() / (before.sum() + after.sum() + 1))
+    return np.stack([2 * np.minimum(before, after).sum(1), before.sum(1) + after.sum(1)])
 
 
-def _bar_features(folded: Folded, count: int, repetition: dict[int, float]) -> NDArray[np.float32]:
+def _repetition(cells: NDArray[np.float32]) -> dict[int, NDArray[np.float32]]:
+    return {lag: _alike(cells, lag) for lag in _LAGS if lag < len(cells)}
+
+
+def _share(again: Mapping[int, NDArray[np.float32]], lag: int) -> float:
+    """Share of strokes that come again `lag` beats later (Dice's coefficient)."""
+    if lag not in again:
+        return 0.0
+    same, all_ = again[lag].sum(1)
+    return float(same / (all_ + 1))
+
+
+def _events(folded: Folded, count: int, again: Mapping[int, NDArray[np.float32]]) -> NDArray[Any]:
+    """Of every beat: how new it is, whether a crash or kick begins it, both; (beats, 4)."""
+    beats = len(folded.cells)
+    places = folded.cells.reshape(beats, TICKS, _CHANNELS)
+    new = np.zeros(beats, np.float32)
+    if count in again:
+        same, all_ = again[count]
+        new[count:] = 1 - same / np.maximum(all_, 0.5)
+    crash = places[:, 0, _CRASH]
+    rolling = places[:, :, _FILLING].sum((1, 2))
+    after = np.concatenate(([0.0], new[:-1])) * (crash + places[:, 0, _KICK])
+    return np.stack([new, after, rolling, crash], axis=1)
+
+
+def _edges(folded: Folded, downbeat: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+    """Where in the bar the piece begins and ends; zeros where it goes on."""
+    late = (downbeat - folded.first) % count
+    left = (folded.last - downbeat) % count
+    edges = [late < 0.1, late < 0.25, late / count, late >= 0, left < 0.15, left / count, left >= 0]
+    return np.nan_to_num(np.stack(edges, axis=1).astype(np.float32))
+
+
+def _bar_features(
+    folded: Folded, count: int, period: float, again: Mapping[int, NDArray[np.float32]]
+) -> NDArray[np.float32]:
     """What the average bar looks like, for every downbeat; shape (count, features)."""
     beats = len(folded.cells)
     bars = -(-beats // count)
-    padded = np.zeros((bars * count, folded.cells.shape[1]), np.float32)
-    padded[:beats] = folded.cells
+    events = _events(folded, count, again)
+    padded = np.zeros((bars * count, folded.cells.shape[1] + events.shape[1]), np.float32)
+    padded[:beats] = np.hstack([folded.cells, events])
     seen = np.maximum(np.bincount(np.arange(beats) % count, minlength=count), 1)
     profile = padded.reshape(bars, count, -1).sum(0) / seen[:, None]
-    roles = [np.roll(profile, -shift, axis=0) for shift in (0, 1, 2, count // 2, -1)]
-    pitch = np.sqrt(np.minimum(np.concatenate(roles, axis=1), 1.5))
     downbeat = np.arange(count)
-    late = (downbeat - folded.first) % count
-    start = [abs(folded.first - downbeat) < 0.1, late < 0.25, late / count]
-    other = max((value for lag, value in repetition.items() if lag % count), default=0.0)
-    again = repetition.get(count, 0.0)
-    half = repetition.get(count // 2, 0.0) if count % 2 == 0 and count > 2 else 0.0
-    twice = repetition.get(2 * count, again)
+    width = folded.cells.shape[1]
+    role = (downbeat[:, None] + np.array(_ROLES.get(count, _ROLES[4]))) % count
+    pitch = np.sqrt(np.minimum(profile[:, :width], 1.5))[role].reshape(count, -1)
+    moved = (profile[:, width:] - profile[:, width:].mean(0))[role][:, [0, 1, 3, 4]]
+    edges = _edges(folded, downbeat, count)
+    repeats = {lag: _share(again, lag) for lag in _LAGS}
+    other = max((value for lag, value in repeats.items() if lag % count), default=0.0)
+    same = repeats.get(count, 0.0)
+    half = repeats.get(count // 2, 0.0) if count % 2 == 0 and count > 2 else 0.0
+    twice = repeats.get(2 * count, same)
     per_bar = float(folded.cells.sum()) / beats / count
-    common = [again, half, twice, again - other, per_bar, float(beats < 2 * count)]
+    common = [same, half, twice, same - other, per_bar, float(beats < 2 * count)]
     common += [float(count == known) for known in PERIODS]
+    common += list(np.exp(-0.5 * ((np.log(period * count) - _BAR_BUMPS) / _BAR_WIDTH) ** 2))
     return np.concatenate(
-        [pitch, np.stack(start, 1), np.tile(common, (count, 1))], axis=1, dtype=np.float32
+        [pitch, moved.reshape(count, -1), edges, np.tile(common, (count, 1))],
+        axis=1,
+        dtype=np.float32,
     )
 
 
 def _level_features(
-    folded: Folded, period: float, repetition: dict[int, float]
+    folded: Folded, period: float, again: Mapping[int, NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """What all readings of one level and phase share."""
     mean = folded.cells.mean(0)
     places = mean.reshape(TICKS, _CHANNELS).sum(1)
     tempo = np.exp(-0.5 * ((np.log(period) - _BUMPS) / _BUMP_WIDTH) ** 2)
-    some = [folded.fit, *(repetition[lag] for lag in (1, 2, 3, 4, 6, 8))]
+    some = [folded.fit, *(_share(again, lag) for lag in (1, 2, 3, 4, 6, 8))]
     some += [np.log(len(folded.cells)), np.log(folded.cells.sum() / len(folded.cells) + 1e-6)]
     return np.concatenate(
-        [np.sqrt(np.minimum(mean, 1.5)), places / places.sum(), tempo, some], dtype=np.float32
+        [np.sqrt(np.minimum(mean, 1.5)), places / max(places.sum(), 1e-6), tempo, some],
+        dtype=np.float32,
     )
 
 
@@ -201,7 +264,9 @@ def readings(
     pulse: NDArray[np.float64],
     *,
     limits: Mapping[int, tuple[float, float]] = PERIODS,
-) -> Iterator[tuple[list[Reading], NDArray[np.float32]]]:
+    begins: bool = True,
+    ends: bool = True,
+) -> Iterator[tuple[list[Reading], Callable[[], NDArray[np.float32]]]]:
     """Every way to count a pulse, level by level, with the features of each.
 
     Parameters
@@ -211,10 +276,12 @@ def readings(
         Seconds.
     limits : mapping of int to (float, float)
         Beats in a bar to consider, and the seconds that a beat may then last.
+    begins, ends : bool
+        Whether the piece begins with the first stroke and ends with the last.
 
     Yields
     ------
-    list of Reading, array of shape (readings, features)
+    list of Reading, function that returns an array of shape (readings, features)
     """
     base = float(np.median(np.diff(pulse)))
     for ratio, offsets in LEVELS:
@@ -222,15 +289,53 @@ def readings(
         fitting = [count for count, (low, high) in limits.items() if low <= length <= high]
         for offset in offsets if fitting else ():
             folded = fold(strokes, pulse, ratio, offset)
-            repetition = {lag: _repetition(folded.cells, lag) for lag in _LAGS}
-            level = _level_features(folded, length, repetition)
+            if not begins:
+                folded = replace(folded, first=np.nan)
+            if not ends:
+                folded = replace(folded, last=np.nan)
+            level = _Level(folded, length)
             for count in fitting:
-                bar = _bar_features(folded, count, repetition)
                 found = [
                     Reading(pulse, ratio, offset, count, folded.origin + first, length)
                     for first in range(count)
                 ]
-                yield found, np.hstack([bar, np.tile(level, (count, 1))])
+                yield found, partial(level.features, count)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Beats of one level and phase, and what its readings share, found when first needed."""
+
+    folded: Folded
+    period: float
+
+    @cached_property
+    def again(self) -> dict[int, NDArray[np.float32]]:
+        return _repetition(self.folded.cells)
+
+    @cached_property
+    def shared(self) -> NDArray[np.float32]:
+        return _level_features(self.folded, self.period, self.again)
+
+    def features(self, count: int) -> NDArray[np.float32]:
+        """Of the readings with so many beats in a bar, one for each downbeat."""
+        bar = _bar_features(self.folded, count, self.period, self.again)
+        return np.hstack([bar, np.tile(self.shared, (count, 1))])
+
+
+def window_features(
+    folded: Folded, period: float, start: int, stop: int, counts: Sequence[int]
+) -> NDArray[np.float32]:
+    """Features of the readings of some beats only, by metre and downbeat, from `start` on."""
+    part = replace(
+        folded,
+        cells=folded.cells[start:stop],
+        origin=folded.origin + start,
+        first=np.nan if start else folded.first,
+        last=np.nan if stop < len(folded.cells) else folded.last,
+    )
+    level = _Level(part, period)
+    return np.concatenate([level.features(count) for count in counts])
 
 
 def rank(features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -36,6 +36,7 @@ _LISTED_EVERY: Final = 50
 """Batches after which the folder is listed anew."""
 
 _SEPARATED: Final = 0.2
+_RELEVELLED: Final = 0.3
 _GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
 
 
@@ -136,7 +137,19 @@ def compose(
             mixed = _separate(kit, mixed, rng)
     mixed = _dirty(mixed, rng)
     truth = _truth(piece, kit, mixed, settings)
-    return normalise(mixed, settings), truth
+    return _relevel(normalise(mixed, settings), settings, rng), truth
+
+
+def _relevel(features: Array, settings: FeatureSettings, rng: np.random.Generator) -> Array:
+    """Sometimes a piece as it would look in a recording with louder or hardly any other sound.
+
+    Levels are relative to a recording's loud frames; where little sounds, a lone stroke
+    stands far above them.
+    """
+    if rng.random() > _RELEVELLED:
+        return features
+    floor = np.float32((settings.floor_db + 30.0) / 20.0)
+    return np.asarray(np.maximum(features + rng.uniform(-0.5, 0.8), floor), np.float32)
 
 
 def _power(decibels: NDArray[np.float16]) -> Array:

@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 Example = tuple["NDArray[np.float16]", "NDArray[np.bool_]", int]
 """Features of some readings, which of them are right, and the performance they are of."""
 
-_HELD_OUT: Final = 8  # every so many performances one is left out, to watch
-_HIDDEN: Final = (40, 16)
+_HIDDEN: Final = (48, 16)
 _BATCH: Final = 24
 _RATE: Final = 2e-3
 _DECAY: Final = 2e-3
-_INPUT_DROPOUT: Final = 0.25
-_DROPOUT: Final = 0.3
+_INPUT_DROPOUT: Final = 0.2
+_DROPOUT: Final = 0.2
 
 
 def fit_ranker(
-    examples: Sequence[Example], *, members: int = 2, epochs: int = 8, seed: int = 0
+    examples: Sequence[Example],
+    *,
+    members: int = 2,
+    epochs: int = 8,
+    seed: int = 0,
+    held_out: int = 0,
 ) -> dict[str, NDArray[np.float32]]:
     """Train an ensemble.
 
@@ -34,6 +38,8 @@ def fit_ranker(
         Networks, which differ in their start and in the order of examples.
     epochs : int
     seed : int
+    held_out : int
+        Leave every so many-th performance out, to watch; 0 for none.
 
     Returns
     -------
@@ -43,10 +49,16 @@ def fit_ranker(
     """
     sample = np.concatenate([features[::8] for features, _, _ in examples]).astype(np.float32)
     mean, scale = sample.mean(0), sample.std(0) + 0.05
+    scaled = [
+        (np.clip((features.astype(np.float32) - mean) / scale, -6, 6).astype(np.float16), *rest)
+        for features, *rest in examples
+    ]
+    train = [e for e in scaled if not held_out or e[2] % held_out]
+    watch = [e for e in scaled if held_out and not e[2] % held_out]
     networks = []
     for member in range(members):
-        network = _Network(mean, scale, np.random.default_rng(seed + member))
-        network.fit(examples, epochs)
+        network = _Network(len(mean), np.random.default_rng(seed + member))
+        network.fit(train, epochs, watch)
         networks.append(network.layers)
     stacked = {name: np.stack([n[name] for n in networks]) for name in networks[0]}
     return {"mean": mean, "scale": scale, **stacked}
@@ -55,12 +67,9 @@ def fit_ranker(
 class _Network:
     """Two hidden layers, trained with Adam (Kingma & Ba 2015) and dropout."""
 
-    def __init__(
-        self, mean: NDArray[np.float32], scale: NDArray[np.float32], rng: np.random.Generator
-    ) -> None:
+    def __init__(self, inputs: int, rng: np.random.Generator) -> None:
         first, second = _HIDDEN
-        inputs = len(mean)
-        self.mean, self.scale, self.rng = mean, scale, rng
+        self.rng = rng
         self.layers = {
             "w1": rng.normal(0, inputs**-0.5, (inputs, first)).astype(np.float32),
             "b1": np.zeros(first, np.float32),
@@ -71,31 +80,30 @@ class _Network:
         self._first = {name: np.zeros_like(value) for name, value in self.layers.items()}
         self._second = {name: np.zeros_like(value) for name, value in self.layers.items()}
 
-    def fit(self, examples: Sequence[Example], epochs: int) -> None:
-        """Train; print the loss and how often the best reading of unseen ones is right."""
-        train = [e for e in examples if e[2] % _HELD_OUT]
-        held_out = [e for e in examples if not e[2] % _HELD_OUT]
-        batches = -(-len(train) // _BATCH)
+    def fit(self, examples: Sequence[Example], epochs: int, watch: Sequence[Example]) -> None:
+        """Train; print the loss, and of unseen examples too, and how often the best is right."""
+        batches = -(-len(examples) // _BATCH)
         for epoch in range(epochs):
-            order = self.rng.permutation(len(train))
+            order = self.rng.permutation(len(examples))
             loss = 0.0
             for batch in range(batches):
                 step = epoch * batches + batch + 1
                 rate = _RATE * 0.5 * (1 + np.cos(np.pi * step / (epochs * batches))) + 1e-5
-                chosen = [train[i] for i in order[batch * _BATCH : (batch + 1) * _BATCH]]
+                chosen = [examples[i] for i in order[batch * _BATCH : (batch + 1) * _BATCH]]
                 loss += self._step(chosen, float(rate), step)
-            right = np.mean([e[1][np.argmax(self.scores(e[0]))] for e in held_out or train])
-            print(f"epoch {epoch + 1}: loss {loss / len(train):.3f}, unseen right {right:.3f}")
-
-    def _scale(self, features: NDArray[np.float16]) -> NDArray[np.float32]:
-        centred = features.astype(np.float32) - self.mean
-        scaled: NDArray[np.float32] = np.clip(centred / self.scale, -6, 6)
-        return scaled
+            print(f"epoch {epoch + 1}: loss {loss / len(examples):.3f}")
+        if watch:
+            scores = [self.scores(features) for features, _, _ in watch]
+            lost = [
+                _softmax_loss(s, [right])[0] for s, (_, right, _) in zip(scores, watch, strict=True)
+            ]
+            best = [right[np.argmax(s)] for s, (_, right, _) in zip(scores, watch, strict=True)]
+            print(f"unseen: loss {np.mean(lost):.3f}, right {np.mean(best):.3f} of {len(watch)}")
 
     def scores(self, features: NDArray[np.float16]) -> NDArray[np.float32]:
-        """Score of readings; shape (readings,)."""
+        """Score of scaled readings; shape (readings,)."""
         net = self.layers
-        hidden = np.maximum(self._scale(features) @ net["w1"] + net["b1"], 0)
+        hidden = np.maximum(features.astype(np.float32) @ net["w1"] + net["b1"], 0)
         hidden = np.maximum(hidden @ net["w2"] + net["b2"], 0)
         scores: NDArray[np.float32] = hidden @ net["w3"]
         return scores
@@ -103,11 +111,11 @@ class _Network:
     def _step(self, batch: Sequence[Example], rate: float, step: int) -> float:
         """One step of gradient descent; returns the summed loss of the batch."""
         net = self.layers
-        inputs = self._scale(np.concatenate([features for features, _, _ in batch]))
-        inputs *= self.rng.random(inputs.shape, dtype=np.float32) >= _INPUT_DROPOUT
+        inputs = np.concatenate([features for features, _, _ in batch]).astype(np.float32)
+        inputs *= self.rng.random(inputs.shape[1]) >= _INPUT_DROPOUT
         first = np.maximum(inputs @ net["w1"] + net["b1"], 0)
-        mask = (self.rng.random(first.shape, dtype=np.float32) >= _DROPOUT) / (1 - _DROPOUT)
-        kept = (first * mask).astype(np.float32)
+        mask = (self.rng.random(first.shape[1]) >= _DROPOUT).astype(np.float32) / (1 - _DROPOUT)
+        kept = first * mask
         second = np.maximum(kept @ net["w2"] + net["b2"], 0)
         loss, slope = _softmax_loss(second @ net["w3"], [right for _, right, _ in batch])
         back2 = np.outer(slope, net["w3"]) * (second > 0)

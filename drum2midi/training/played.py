@@ -1,0 +1,127 @@
+"""Performances played to a click, and the same drumming in other metres.
+
+What the pattern models of the grid learn from (`drum2midi.training.patterns`).
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import mido
+import numpy as np
+
+from drum2midi.drums import BY_MIDI
+from drum2midi.transcription import Hit
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Strokes played to a click that starts a bar at time zero.
+
+    Attributes
+    ----------
+    hits : tuple of Hit
+    beat : float
+        Seconds.
+    count : int
+        Beats in a bar.
+    """
+
+    hits: tuple[Hit, ...]
+    beat: float
+    count: int
+
+
+def load_performances(folder: Path) -> list[Performance]:
+    """The 4/4 beats (not fills) of the train split."""
+    with (folder / "info.csv").open(newline="") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if (row["split"], row["beat_type"], row["time_signature"]) == ("train", "beat", "4-4")
+        ]
+    return [_load(folder / row["midi_filename"]) for row in rows]
+
+
+def _load(path: Path) -> Performance:
+    """One performance; its ticks count from the click."""
+    tempo, ticks = 500_000, []
+    file = mido.MidiFile(path)
+    for track in file.tracks:
+        now = 0
+        for message in track:
+            now += message.time
+            if message.type == "set_tempo":
+                tempo = message.tempo
+            elif message.type == "note_on" and message.velocity and message.note in BY_MIDI:
+                ticks.append((now, message.note, message.velocity))
+    beat = tempo / 1e6
+    hits = [
+        Hit(tick / file.ticks_per_beat * beat, BY_MIDI[note], velocity)
+        for tick, note, velocity in sorted(ticks)
+    ]
+    return Performance(tuple(hits), beat, 4)
+
+
+# How bars of other metres are put together from the pieces (quarters or eighths) of a 4/4 bar:
+# beats in the bar, quarters in a piece, and orders of pieces that keep kick and backbeat apart.
+_CUTS: Final[tuple[tuple[int, float, tuple[str, ...]], ...]] = (
+    (3, 1.0, ("013", "012", "011", "033", "023")),
+    (3, 1.0, ("013", "012", "011", "033", "023")),
+    (5, 1.0, ("01231", "01233", "01201", "01023", "01223")),
+    (7, 1.0, ("0123013", "0123012", "0120123", "0123123")),
+    (7, 0.5, ("0123456", "0123467", "0124567", "0123455")),
+    (5, 0.5, ("01236", "01232", "01423", "01456", "01123")),
+)
+_EARLY: Final = 0.12  # quarters; so far ahead of the click a stroke may be played
+
+
+def derive(performance: Performance, rng: np.random.Generator) -> Performance:
+    """The same drumming in another metre, as it might have been played."""
+    choice = int(rng.integers(len(_CUTS) + 3))
+    if choice >= len(_CUTS):
+        return _in_threes(performance, 12 if choice > len(_CUTS) + 1 else 6, rng)
+    count, piece, orders = _CUTS[choice]
+    order = [int(digit) for digit in orders[rng.integers(len(orders))]]
+    pieces: dict[int, list[tuple[float, Hit]]] = {}
+    for hit in performance.hits:
+        quarters = hit.onset / performance.beat
+        index = int(np.floor((quarters + _EARLY) / piece))
+        pieces.setdefault(index, []).append((quarters - index * piece, hit))
+    in_bar = round(4 / piece)
+    beat = performance.beat * (rng.uniform(0.75, 1.1) if piece < 1 else 1.0)
+    hits = [
+        replace(hit, onset=(bar * len(order) + place) * piece * beat + quarters * beat)
+        for bar in range(max(pieces, default=0) // in_bar + 1)
+        for place, source in enumerate(order)
+        for quarters, hit in pieces.get(bar * in_bar + source, ())
+    ]
+    return _performance(hits, beat * piece, count)
+
+
+def _in_threes(performance: Performance, count: int, rng: np.random.Generator) -> Performance:
+    """6/8 or 12/8: the second eighth of every quarter comes again as a third."""
+    eighth = performance.beat / 2 * rng.uniform(0.9, 1.9 if count == 6 else 1.3)
+    full = rng.random() < 0.75
+    hits = []
+    for hit in performance.hits:
+        quarters = hit.onset / performance.beat
+        beat = np.floor(quarters + _EARLY)
+        eighths = 2 * (quarters - beat)
+        if eighths >= 0.76 and not full and rng.random() < 0.5:
+            eighths += 1
+        hits.append(replace(hit, onset=(3 * beat + eighths) * eighth))
+        cymbal = hit.drum.scoring in ("HH", "CY")
+        if eighths >= 0.76 and full and rng.random() < (0.9 if cymbal else 0.3):
+            hits.append(replace(hit, onset=(3 * beat + eighths + 1) * eighth))
+    return _performance(hits, eighth, count)
+
+
+def _performance(hits: list[Hit], beat: float, count: int) -> Performance:
+    """With its strokes in order, and none before the start."""
+    ordered = sorted(hits, key=lambda hit: hit.onset)
+    kept = tuple(replace(hit, onset=max(float(hit.onset), 0.0)) for hit in ordered)
+    return Performance(kept, float(beat), count)
