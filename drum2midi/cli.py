@@ -11,7 +11,11 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
+from drum2midi.commands.dataset import dataset_command
 from drum2midi.commands.evaluate import evaluate_command
+from drum2midi.commands.label import label_command
+from drum2midi.commands.separate import separate_command
+from drum2midi.commands.slice import slice_command
 from drum2midi.commands.train import train_command
 from drum2midi.commands.transcribe import transcribe_command
 from drum2midi.errors import InputError
@@ -19,7 +23,11 @@ from drum2midi.errors import InputError
 _MAIN: Final = "transcribe"
 _COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     _MAIN: transcribe_command,
+    "dataset": dataset_command,
     "evaluate": evaluate_command,
+    "label": label_command,
+    "separate": separate_command,
+    "slice": slice_command,
     "train": train_command,
 }
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 METADATA_KEY: Final = "drum2midi"
 FORMAT: Final = 1
+CLASSIFIER: Final = "classifier"
+"""The kind of a model file that `drum2midi.classifier` runs."""
 
 _CHUNK: Final = 3000
 _OVERLAP: Final = 200
@@ -170,10 +172,32 @@ def load_model(path: Path | None = None) -> Model:
     InputError
         If it is not a model of this program, or of another vocabulary.
     """
+    path = shipped_model() if path is None else path
+    session, facts = open_model(path)
+    if facts.get("kind") == CLASSIFIER:
+        raise InputError(f"{path}: names hits but finds none; it can transcribe, not do this")
+    try:
+        if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
+            raise InputError(f"{path}: made for another version of drum2midi")
+        features, picking = FeatureSettings(**facts["features"]), _picking(facts["picking"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: its description cannot be read ({error})") from None
+    if session.get_inputs()[0].shape[-1] != features.bands:
+        raise InputError(f"{path}: its network does not take its features' {features.bands} bands")
+    return Model(session, features, picking, facts.get("about", {}))
+
+
+@lru_cache(maxsize=2)
+def open_model(path: Path) -> tuple[Any, Mapping[str, Any]]:
+    """The network of a model file, ready to run, and what the file says of it.
+
+    Raises
+    ------
+    InputError
+        If it is not a model of this program.
+    """
     import onnxruntime
 
-    if path is None:
-        path = shipped_model()
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     onnxruntime.disable_telemetry_events()
@@ -190,14 +214,11 @@ def load_model(path: Path | None = None) -> Model:
         raise InputError(f"{path}: not a model of drum2midi")
     try:
         facts = json.loads(stored)
-        if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
-            raise InputError(f"{path}: made for another version of drum2midi")
-        features, picking = FeatureSettings(**facts["features"]), _picking(facts["picking"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except json.JSONDecodeError as error:
         raise InputError(f"{path}: its description cannot be read ({error})") from None
-    if session.get_inputs()[0].shape[-1] != features.bands:
-        raise InputError(f"{path}: its network does not take its features' {features.bands} bands")
-    return Model(session, features, picking, facts.get("about", {}))
+    if not isinstance(facts, dict):
+        raise InputError(f"{path}: its description cannot be read (not an object)")
+    return session, facts
 
 
 def _onnx_errors() -> tuple[type[Exception], ...]:

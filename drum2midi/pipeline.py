@@ -7,18 +7,40 @@ Each arrow is one public function of the module of that name, and can be called 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from drum2midi.audio import check_readable, stream_audio
+from drum2midi.audio import check_readable, read_audio, stream_audio
 from drum2midi.beats import track_beats
+from drum2midi.classifier import load_models
 from drum2midi.errors import InputError
 from drum2midi.features import log_mel
-from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
-from drum2midi.quantise import quantise
+from drum2midi.quantise import parse_values, quantise
+from drum2midi.separation import Passage, passage_to_hear
 from drum2midi.tags import read_tags
 from drum2midi.transcription import Metre, Transcription
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SEPARATING: Final = 0.9
+"""Share of the work that separation is, where the drums are separated first."""
+
+
+class _Counted:
+    """Blocks of audio, counted as they pass: a loop's exact length tells its tempo."""
+
+    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
+        self.samples = 0
+        self._blocks = blocks
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for block in self._blocks:
+            self.samples += len(block)
+            yield block
 
 
 def transcribe(
@@ -28,10 +50,13 @@ def transcribe(
     end: float | None = None,
     tempo: float | None = None,
     metre: Metre | str | None = None,
+    grid: str | None = None,
     steady: bool = False,
     sensitivity: float = 0.5,
     title: str | None = None,
     model: str | Path | None = None,
+    separate: str = "never",
+    weights: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Transcription:
     """Write down the drums of a recording.
@@ -46,6 +71,8 @@ def transcribe(
         Beats a minute, if known (dotted quarters in 6/8, 9/8 and 12/8).
     metre : Metre or str, optional
         If known: ``"3/4"``.
+    grid : str, optional
+        The shortest note values, if known: ``"16"``, ``"8t"`` for triplets, ``"16,8t"``.
     steady : bool
         One tempo throughout, as of a drum machine or a click.
     sensitivity : float
@@ -53,7 +80,13 @@ def transcribe(
     title : str, optional
         Of the sheet; the recording's tag if not given, or else the file's name.
     model : path, optional
-        Another model file than the one that ships.
+        Another model file than the one that ships; one that only names hits (made with
+        ``drum2midi train --backbone``) names what the one that ships has found.
+    separate : str
+        ``"always"`` listens to the drum stem that Demucs makes of the recording, ``"auto"`` does
+        where it can and the recording is none already; ``"never"`` listens to it as it is.
+    weights : path, optional
+        Folder with weights of Demucs; otherwise they come from its own repository.
     progress : callable, optional
         Told the share of the listening that is done, 0 to 1.
 
@@ -70,20 +103,34 @@ def transcribe(
     check_readable(path)
     if isinstance(metre, str):
         metre = Metre.parse(metre)
-    listener = load_model(None if model is None else Path(model))
-    audio = stream_audio(path, sample_rate=listener.features.sample_rate, start=start, end=end)
+    divisions = None if grid is None else parse_values(grid)
+    listener, namer = load_models(None if model is None else Path(model))
+    heard = passage_to_hear(
+        Passage(path, start, end),
+        separate,
+        weights=None if weights is None else Path(weights),
+        progress=progress and (lambda share: progress(_SEPARATING * share)),
+    )
+    rate = listener.features.sample_rate
+    audio = _Counted(stream_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end))
     features = log_mel(audio, listener.features)
-    activations = listener.activations(features, progress=progress)
+    before = 0.0 if heard.path == path else _SEPARATING
+    activations = listener.activations(
+        features, progress=progress and (lambda share: progress(before + (1.0 - before) * share))
+    )
     hits = pick_hits(activations, listener.picking, sensitivity=sensitivity)
+    if namer is not None:
+        samples = read_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end).samples
+        hits = namer.name(hits, samples, sensitivity=sensitivity)
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
-    duration = len(features) / listener.features.frame_rate
-    grid = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
-    notes, swing = quantise(hits, grid)
+    duration = audio.samples / rate
+    bars = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
+    notes, swing = quantise(hits, bars, divisions=divisions)
     tags = read_tags(path)
     return Transcription(
         hits,
-        grid,
+        bars,
         notes,
         duration,
         # A name that is not UTF-8 is written as far as it can be.

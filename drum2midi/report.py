@@ -1,14 +1,28 @@
-"""Reports: an evaluation as a table on the terminal or as JSON."""
+"""Reports: an evaluation as a table on the terminal, as JSON or as a picture."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from drum2midi.errors import InputError
 from drum2midi.evaluation import CONFUSION_LABELS, Evaluation, Score
-from drum2midi.files import replacing
+from drum2midi.files import check_writable, replacing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def check_report(*, picture: Path | None, json_file: Path | None) -> None:
+    """Raise `InputError` if a report cannot be written there; better before the work than after."""
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise InputError(f"{picture}: a picture ends in .png")
+    for path in (picture, json_file):
+        if path is not None:
+            check_writable(path)
 
 
 def print_table(result: Evaluation) -> None:
@@ -58,6 +72,23 @@ def write_report(result: Evaluation, path: Path) -> None:
     }
     with replacing(path) as target:
         target.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def draw_report(
+    confusion: NDArray[np.int64], labels: Sequence[str], path: Path, *, title: str = ""
+) -> None:
+    """Draw a confusion matrix as a heat map.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    from drum2midi.heatmap import draw_confusion
+
+    figure = draw_confusion(confusion, labels, title=title)
+    with replacing(path) as target:
+        figure.savefig(target, dpi=120, metadata={"Software": None})
 
 
 def _rows(result: Evaluation) -> Iterator[tuple[str, Score]]:

@@ -161,6 +161,7 @@ def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -
     doc = tmp_path / "a.doc"
     assert "cannot tell the format from '.doc'" in fails(beat_wav, "-o", doc, folder=tmp_path)
     assert "is not a time signature" in fails(beat_wav, "--metre", "5", folder=tmp_path)
+    assert "is not one or more of 4, 8" in fails(beat_wav, "--grid", "12", folder=tmp_path)
     assert "none of grid, performed" in fails(beat_wav, "--timing", "late", folder=tmp_path)
     assert "no such model file" in fails(beat_wav, "--model", none, folder=tmp_path)
     assert "not an ONNX model" in fails(beat_wav, "--model", text, folder=tmp_path)
@@ -210,7 +211,7 @@ def test_control_c_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [song]
 
 
-_HEAVY = "tensorflow keras torch mlflow librosa numba sklearn"
+_HEAVY = "tensorflow keras torch demucs yt_dlp mlflow librosa numba sklearn"
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from drum2midi.commands import console
+from drum2midi.commands.recording import Recording, recording
 
 if TYPE_CHECKING:
     from drum2midi.transcription import Transcription
@@ -18,9 +20,11 @@ _SURE: Final = 0.5
 
 def transcribe_command(
     song: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="SONG", help="Recording: wav, flac, ogg, opus, mp3; a drum stem or a full mix."
+            metavar="SONG",
+            help="Recording: wav, flac, ogg, opus, mp3; a drum stem or a full mix. "
+            "Or a link, http:// or https://, to one or to a page with one.",
         ),
     ],
     output: Annotated[
@@ -46,6 +50,13 @@ def transcribe_command(
     ] = None,
     metre: Annotated[
         str | None, typer.Option(help="Time signature, if you know: 4/4, 3/4, 6/8 …", metavar="N/D")
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Shortest note values, if you know: 8, 16, 32; for triplets 8t, 16t; or 16,8t.",
+            metavar="VALUES",
+        ),
     ] = None,
     steady: Annotated[
         bool, typer.Option("--steady", help="One tempo throughout: a loop, a click, a machine.")
@@ -77,6 +88,14 @@ def transcribe_command(
             help="In the sheet: passages that look the same once, between repeat barlines.",
         ),
     ] = False,
+    rolls: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|written|tremolo",
+            help="In the sheet: rolls stroke by stroke or as tremolos. By itself it writes "
+            "tremolos on pages, and in MusicXML every stroke of the .mid.",
+        ),
+    ] = "auto",
     mix: Annotated[
         bool, typer.Option("--mix", help="In the .wav: play the strokes over the song.")
     ] = False,
@@ -97,56 +116,104 @@ def transcribe_command(
     model: Annotated[
         Path | None, typer.Option(help="Another model file than the one that ships.")
     ] = None,
+    separate: Annotated[
+        str,
+        typer.Option(
+            metavar="never|auto|always",
+            help="Take the drums out of the mix first, with Demucs (drum2midi[separate]): about "
+            "twice the song's length on one core, and the model hears mixes too. auto does it "
+            "unless the recording is a drum stem or Demucs cannot be had.",
+        ),
+    ] = "never",
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Weights of Demucs on disk. [default: HTDemucs, fetched once from its repository]",
+        ),
+    ] = None,
+    max_download: Annotated[
+        float, typer.Option(help="Megabytes that a link may bring.", min=0.0, metavar="MB")
+    ] = 200.0,
+    max_wait: Annotated[
+        float, typer.Option(help="Seconds that a link may take.", min=0.0, metavar="SECONDS")
+    ] = 600.0,
+    allow_private: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="An address or network, 10.0.0.0/8, that a link may lead to though it is not "
+            "public. May be given several times.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is done.")] = False,
 ) -> None:
     """Listen to SONG and write its drums as MIDI and as a drum sheet.
 
-    drum2midi song.wav writes song.mid for a DAW and song.musicxml for MuseScore, beside the song.
+    drum2midi song.wav writes song.mid for a DAW and song.musicxml for MuseScore, beside the song;
+    of a link they are named after its title, in this folder.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose)
     from drum2midi.writers import WriteOptions, check_output, save
 
-    targets = output or [song.with_suffix(".mid"), song.with_suffix(".musicxml")]
     options = WriteOptions(
         timing=timing,
         drum_map=drum_map,
         hat_cc4=hat_cc4,
         paper=paper,
         repeats=repeats,
-        recording=song,
+        rolls=rolls,
+        recording=Path(song),
         start=start,
         mix=mix,
         click=click,
     )
-    for target in targets:
+    for target in output or []:
         check_output(target, options)
-    from drum2midi.pipeline import transcribe
+    with recording(
+        song, megabytes=max_download, seconds=max_wait, allowed=allow_private or (), quiet=quiet
+    ) as source:
+        targets = output or [source.beside.with_suffix(suffix) for suffix in (".mid", ".musicxml")]
+        options = replace(options, recording=source.path)
+        for target in targets:
+            check_output(target, options)
+        from drum2midi.pipeline import transcribe
 
-    with console.progress("listening", quiet=quiet) as progress:
-        result = transcribe(
-            song,
-            start=start,
-            end=end,
-            tempo=tempo,
-            metre=metre,
-            steady=steady,
-            sensitivity=sensitivity,
-            title=title,
-            model=model,
-            progress=progress,
-        )
-    for target in targets:
-        save(result, target, options)
-        console.LOG.info("wrote %s", target)
-    if result.grid.confidence < _SURE:
-        console.LOG.warning(
-            "%s: not sure of the beats (%.0f %%); --tempo and --metre say what you know",
-            song,
-            100.0 * result.grid.confidence,
-        )
-    if not quiet:
-        typer.echo(summary(result))
+        with console.progress("listening", quiet=quiet) as progress:
+            result = transcribe(
+                source.path,
+                start=start,
+                end=end,
+                tempo=tempo,
+                metre=metre,
+                grid=grid,
+                steady=steady,
+                sensitivity=sensitivity,
+                title=title or _title(source),
+                model=model,
+                separate=separate,
+                weights=weights,
+                progress=progress,
+            )
+        for target in targets:
+            save(result, target, options)
+            console.LOG.info("wrote %s", target)
+        if result.grid.confidence < _SURE:
+            console.LOG.warning(
+                "%s: not sure of the beats (%.0f %%); --tempo and --metre say what you know",
+                song,
+                100.0 * result.grid.confidence,
+            )
+        if not quiet:
+            typer.echo(summary(result))
+
+
+def _title(source: Recording) -> str | None:
+    """What a page calls the recording, unless the recording itself says."""
+    from drum2midi.tags import read_tags
+
+    return None if source.title is None else read_tags(source.path).title or source.title
 
 
 def summary(result: Transcription) -> str:

@@ -166,7 +166,10 @@ def render(
     length = int(seconds * rate)
     buses = {name: np.zeros(length, np.float32) for name in _BUSES}
     alone = np.zeros((len(strokes), window), np.float32)
-    players = {drum: _Player(kit[drum], drum, rng, rate=rate) for drum in {s.drum for s in strokes}}
+    players = {
+        drum: _Player(kit[drum], drum, rng, rate=rate)
+        for drum in dict.fromkeys(s.drum for s in strokes)
+    }
     exact = []
     for index, stroke in enumerate(strokes):
         start = int(stroke.onset * rate)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 EXPERIMENT: Final = "drum2midi"
 _ID: Final = "mlflow-run.txt"
+_URI: Final = "MLFLOW_TRACKING_URI"
 
 
 class Tracker:
@@ -52,7 +53,8 @@ def tracked(run: Path) -> Iterator[Tracker]:
     import mlflow
 
     run.mkdir(parents=True, exist_ok=True)
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    own = not os.environ.get(_URI)
+    if own:
         mlflow.set_tracking_uri(f"sqlite:///{(run / 'mlflow.db').resolve()}")
     for name in ("mlflow", "alembic"):  # tells of every table that it makes
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -61,9 +63,13 @@ def tracked(run: Path) -> Iterator[Tracker]:
     mlflow.set_experiment(EXPERIMENT)
     known = run / _ID
     run_id = known.read_text(encoding="utf-8").strip() if known.is_file() else None
-    with mlflow.start_run(run_id=run_id, run_name=None if run_id else run.name) as active:
-        known.write_text(active.info.run_id, encoding="utf-8")
-        yield Tracker(mlflow)
+    try:
+        with mlflow.start_run(run_id=run_id, run_name=None if run_id else run.name) as active:
+            known.write_text(active.info.run_id, encoding="utf-8")
+            yield Tracker(mlflow)
+    finally:
+        if own:  # MLflow remembers the store there, and the next run has another
+            os.environ.pop(_URI, None)
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

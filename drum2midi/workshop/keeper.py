@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,51 @@ def checkpoint(run: Path, epochs: int) -> Path:
     return run / f"epoch-{epochs:04d}.keras"
 
 
+def every_layer(model: Any) -> Iterator[Any]:
+    """The layers of a model and of the models in it."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from every_layer(layer)
+
+
+class Epochs(keras.utils.PyDataset):
+    """Batches of a run, in an order that depends on the number of the epoch alone.
+
+    Batches are asked for by number: to look at one, as Keras and MLflow do, uses none up.
+
+    Parameters
+    ----------
+    plan : callable
+        From the number of an epoch to what each of its batches is made of.
+    take : callable
+        From that to a batch.
+    first : int
+        The epoch to begin with.
+    """
+
+    def __init__(
+        self,
+        plan: Callable[[int], Sequence[Any]],
+        take: Callable[[Any], tuple[Any, Any]],
+        *,
+        first: int,
+    ) -> None:
+        super().__init__()
+        self._plan, self._take = plan, take
+        self._epoch, self._batches = first, plan(first)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return self._take(self._batches[index])
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._batches = self._plan(self._epoch)
+
+
 class Keeper(keras.callbacks.Callback):
     """After every epoch: the network, the best network, and how far the run has come.
 
@@ -61,11 +106,19 @@ class Keeper(keras.callbacks.Callback):
     a run that is killed at any moment goes on from its last whole epoch.
     """
 
-    def __init__(self, run: Path, *, patience: int) -> None:
+    def __init__(self, run: Path, *, patience: int, seed: int) -> None:
         super().__init__()
         self._run = run
         self._patience = patience
+        self._seed = seed
         self.progress = read_progress(run)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Dropout too depends on the seed and the number of the epoch alone."""
+        for layer in every_layer(self.model):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign([self._seed, epoch])
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         figures = logs or {}

@@ -1,0 +1,286 @@
+"""Building: labelled material becomes a data set, split, balanced and augmented.
+
+The same sources, options and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import soundfile
+
+from drum2midi.audio import read_audio
+from drum2midi.errors import InputError
+from drum2midi.workshop.augment import augment
+from drum2midi.workshop.dataset import (
+    FORMAT,
+    MANIFEST,
+    RATE,
+    VERSION,
+    Dataset,
+    class_counts,
+    read_dataset,
+    sha256_of,
+)
+from drum2midi.workshop.material import Recording, Stroke
+from drum2midi.workshop.readers import read_source
+from drum2midi.workshop.sounds import class_of, classes_of, name_of
+from drum2midi.workshop.splits import SPLITS, copies, split_songs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """How a data set is made of its sources.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        Of train, validation and test.
+    classes : str
+        By which classes to stratify and balance: ``"drums"``, ``"six"`` or ``"five"``.
+    balance : bool
+        Repeat recordings of rare classes in the train split.
+    augmented : int
+        Augmented variants of every recording of the train split, beside the original.
+    seed : int
+    """
+
+    shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    classes: str = "drums"
+    balance: bool = False
+    augmented: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        classes_of(self.classes)
+        if len(self.shares) != 3 or min(self.shares) < 0 or not self.shares[0] > 0:
+            raise InputError(
+                f"split {','.join(map(str, self.shares))}: three shares, of train (not 0), "
+                "validation and test"
+            )
+        if self.augmented < 0:
+            raise InputError(f"{self.augmented} augmented variants cannot be made")
+
+
+def build_dataset(
+    sources: Sequence[Path],
+    folder: Path,
+    *,
+    settings: BuildSettings | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Dataset:
+    """Build a data set from labelled material.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        See `drum2midi.workshop.readers`.
+    folder : Path
+        New, or empty; appears when the data set is complete, or not at all.
+    settings : BuildSettings, optional
+    progress : callable, optional
+        Told the share that is done, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If material is corrupt, inconsistent or missing, if a class has one example only
+        or if there are too few songs to share out.
+    """
+    settings = settings or BuildSettings()
+    _check_new(folder)
+    recordings = _gather(sources)
+    _check_classes(recordings, settings)
+    splits = _assign(recordings, settings)
+    _warn_of_gaps(recordings, splits, settings)
+    plan = _plan(recordings, splits, settings)
+    songs = {song: number for number, song in enumerate(dict.fromkeys(r.song for r in recordings))}
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        for name in ("audio", "labels"):
+            (building / name).mkdir()
+        rows = []
+        for number, (recording, split, variant) in enumerate(plan, 1):
+            row = _write_entry(building, number, recording, variant, settings)
+            rows.append({"split": split, "song": songs[recording.song], **row})
+            if progress:
+                progress(number / len(plan))
+        _write_manifest(building / MANIFEST, rows, sources, settings)
+        building.chmod(0o755)
+        building.replace(folder)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return read_dataset(folder)
+
+
+def _check_new(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"cannot write {folder}: there is something there already")
+    if not folder.resolve().parent.is_dir():
+        raise InputError(f"cannot write {folder}: there is no folder {folder.parent}")
+
+
+def _gather(sources: Sequence[Path]) -> list[Recording]:
+    """Everything that the sources hold, each audio once."""
+    seen: dict[Path, Path] = {}
+    out = []
+    for source in sources:
+        for recording in read_source(source):
+            audio = recording.audio.resolve()
+            if audio in seen:
+                raise InputError(
+                    f"{recording.labels}: {recording.audio.name} has labels already, "
+                    f"in {seen[audio]}"
+                )
+            seen[audio] = recording.labels
+            if not recording.strokes:
+                raise InputError(f"{recording.labels}: no labelled stroke of {recording.audio}")
+            out.append(recording)
+    return out
+
+
+def _check_classes(recordings: Sequence[Recording], settings: BuildSettings) -> None:
+    """A class with one example cannot be learnt and judged."""
+    found: dict[str, list[tuple[Recording, Stroke]]] = {}
+    for recording in recordings:
+        for stroke in recording.strokes:
+            name = class_of(stroke.sound, settings.classes)
+            if name is not None:
+                found.setdefault(name, []).append((recording, stroke))
+    for name, examples in found.items():
+        if len(examples) == 1:
+            recording, stroke = examples[0]
+            line = "" if stroke.line is None else f", line {stroke.line}"
+            raise InputError(
+                f"{recording.labels}{line}: the only example of the class {name} "
+                f"(in {recording.audio.name}); label another, or take this one out"
+            )
+
+
+def _assign(recordings: Sequence[Recording], settings: BuildSettings) -> dict[str, str]:
+    """The split of every song: its publisher's, or ours."""
+    published = {r.song: r.split for r in recordings if r.split is not None}
+    free: dict[str, NDArray[np.int64]] = {}
+    for recording in recordings:
+        if recording.song not in published:
+            counts = class_counts(recording.strokes, settings.classes)
+            free[recording.song] = free.get(recording.song, 0) + counts
+    # Songs are dealt by number: the folder in which they happen to lie decides nothing.
+    order = list(dict.fromkeys(r.song for r in recordings if r.song in free))
+    numbered = {f"{i:06d}": free[song] for i, song in enumerate(order)}
+    dealt = split_songs(numbered, settings.shares, seed=settings.seed) if free else {}
+    return {**published, **{song: dealt[f"{i:06d}"] for i, song in enumerate(order)}}
+
+
+def _warn_of_gaps(
+    recordings: Sequence[Recording], splits: Mapping[str, str], settings: BuildSettings
+) -> None:
+    names = classes_of(settings.classes)
+    have = {split: np.zeros(len(names), np.int64) for split in SPLITS}
+    for recording in recordings:
+        have[splits[recording.song]] += class_counts(recording.strokes, settings.classes)
+    total = np.sum(list(have.values()), axis=0)
+    for split in SPLITS:
+        lacking = [
+            name for i, name in enumerate(names)
+            if have[split].any() and total[i] and not have[split][i]
+        ]  # fmt: skip
+        if lacking:
+            _LOG.warning("too few songs have %s: none in %s", ", ".join(lacking), split)
+
+
+_Plan = Sequence[tuple[Recording, str, int]]
+
+
+def _plan(
+    recordings: Sequence[Recording], splits: Mapping[str, str], settings: BuildSettings
+) -> _Plan:
+    """Every recording with its split; those of the train split also as variants."""
+    train = [r for r in recordings if splits[r.song] == "train"]
+    times = np.ones(len(train), np.int64)
+    if settings.balance and train:
+        counts = np.array([class_counts(r.strokes, settings.classes) for r in train])
+        times = copies(counts)
+    plan: list[tuple[Recording, str, int]] = []
+    for recording, count in zip(train, times.tolist(), strict=True):
+        versions = count * (1 + settings.augmented)
+        plan += [(recording, "train", variant) for variant in range(versions)]
+    for split in SPLITS[1:]:
+        plan += [(r, split, 0) for r in recordings if splits[r.song] == split]
+    return plan
+
+
+def _write_entry(
+    folder: Path,
+    number: int,
+    recording: Recording,
+    variant: int,
+    settings: BuildSettings,
+) -> dict[str, Any]:
+    samples = read_audio(recording.audio, sample_rate=RATE).samples
+    strokes: Sequence[Stroke] = recording.strokes
+    loudest = float(np.abs(samples).max(initial=0.0))
+    if loudest > 1.0:
+        samples = samples / np.float32(loudest)
+    if variant and settings.augmented:
+        seed = int.from_bytes(
+            hashlib.sha256(f"{settings.seed}:{number}:{variant}".encode()).digest()[:4], "big"
+        )
+        samples, strokes = augment(samples, strokes, rate=RATE, seed=seed)
+    audio, labels = folder / "audio" / f"{number:05d}.flac", folder / "labels" / f"{number:05d}.txt"
+    soundfile.write(audio, samples, RATE, subtype="PCM_16")
+    labels.write_text(_label_text(strokes), encoding="utf-8", newline="\n")
+    return {
+        "audio": audio.relative_to(folder).as_posix(),
+        "labels": labels.relative_to(folder).as_posix(),
+        "variant": variant,
+        "seconds": round(len(samples) / RATE, 6),
+        "name": recording.name,
+        "source": recording.source,
+        "licence": recording.licence,
+        "original_sha256": sha256_of(recording.audio),
+        "audio_sha256": sha256_of(audio),
+        "labels_sha256": sha256_of(labels),
+    }
+
+
+def _label_text(strokes: Sequence[Stroke]) -> str:
+    lines = []
+    for stroke in strokes:
+        velocity = "" if stroke.velocity is None else f" {stroke.velocity}"
+        lines.append(f"{stroke.onset:.6f} {name_of(stroke.sound)}{velocity}\n")
+    return "".join(lines)
+
+
+def _write_manifest(
+    path: Path, rows: Sequence[Mapping[str, Any]], sources: Sequence[Path], settings: BuildSettings
+) -> None:
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "sources": [source.resolve().name for source in sources],
+        "shares": list(settings.shares),
+        "classes": settings.classes,
+        "balance": settings.balance,
+        "augmented": settings.augmented,
+        "seed": settings.seed,
+    }
+    opening = json.dumps(head, ensure_ascii=False)[:-1]
+    body = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    path.write_text(f'{opening}, "entries": [\n{body}\n]}}\n', encoding="utf-8", newline="\n")

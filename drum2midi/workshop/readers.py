@@ -1,0 +1,228 @@
+"""Readers: labelled material of every kind that a data set can be built from.
+
+========================  ==========================================================
+source                    what it is
+========================  ==========================================================
+``LABELS.json``           labels of one recording, as ``drum2midi label`` writes them
+``CLIPS.json``            a list of ``[clip, label]``, the article's
+folder with index.csv     one-shots: columns file, piece, kit
+folder of class folders   one-shots: ``kick/*.wav``, ``snare/*.wav`` …
+folder of pairs           ``NAME.mid`` beside ``NAME.wav``
+published data sets       see `drum2midi.workshop.layouts`
+========================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from drum2midi.audio import read_audio
+from drum2midi.errors import InputError
+from drum2midi.workshop.labels import FORMAT, Labels, read_article, read_labels
+from drum2midi.workshop.layouts import read_layout
+from drum2midi.workshop.lines import read_array, read_json
+from drum2midi.workshop.material import Recording, Stroke
+from drum2midi.workshop.scores import audio_beside, is_audio, read_midi_strokes
+from drum2midi.workshop.slices import INDEX, Slices, read_slices
+from drum2midi.workshop.sounds import Sound, meaning
+
+_RATE: Final = 44100
+_ATTACK_LEVEL: Final = 0.1
+"""Share of its peak at which a clip's hit begins."""
+
+# Pieces of an index that are no drums of the kit: their one-shots are left out.
+_NO_DRUM: Final = frozenset(
+    {"clap", "cowbell", "tambourine", "shaker", "conga", "bongo", "clave", "maraca", "triangle",
+     "other", "percussion", "woodblock", "agogo", "cabasa", "guiro", "timbale", "whistle"}
+)  # fmt: skip
+
+
+def read_source(source: Path) -> tuple[Recording, ...]:
+    """Read labelled material; what kind it is shows in the folder or file.
+
+    Parameters
+    ----------
+    source : Path
+        A file or folder; the module tells which.
+
+    Returns
+    -------
+    tuple of Recording
+        In an order that depends on names alone.
+
+    Raises
+    ------
+    InputError
+        If it is none of these kinds, or labels are corrupt, inconsistent or without audio;
+        the message names the file and, where there are lines, the line.
+    """
+    if source.is_file() and source.suffix.lower() == ".json":
+        return _read_json(source)
+    if not source.is_dir():
+        what = "no such file or folder" if not source.exists() else "not a .json, not a folder"
+        raise InputError(f"{source}: {what}")
+    layout = read_layout(source)
+    if layout is not None:
+        return layout
+    if (source / "index.csv").is_file():
+        return tuple(_read_index(source / "index.csv"))
+    found = (*_read_pairs(source), *_read_label_files(source)) or _read_class_folders(source)
+    if not found:
+        raise InputError(
+            f"{source}: no labelled audio: neither NAME.mid or labels beside audio, nor folders "
+            "named after drums, nor an index.csv, nor a published data set's layout"
+        )
+    return tuple(found)
+
+
+def _read_json(path: Path) -> tuple[Recording, ...]:
+    document, _ = read_json(path)
+    if isinstance(document, list):
+        return tuple(_article(path))
+    return (_labelled(path, read_labels(path)),)
+
+
+def _labelled(path: Path, labels: Labels) -> Recording:
+    _, fields = read_json(path)
+    lines = {line.value["time"]: line.number for line in read_array(fields["labels"])}
+    strokes = tuple(
+        Stroke(label.onset, (drum,), label.velocity, lines[label.onset])
+        for label in labels.labels
+        for drum in label.drums
+    )
+    return Recording(labels.audio.stem, labels.audio, strokes, _song(labels.audio), path)
+
+
+def _song(audio: Path) -> str:
+    return str(audio.resolve())
+
+
+def _article(path: Path) -> Iterator[Recording]:
+    """Clips of one hit; a coarse name (hi-hat, toms) stays as coarse as it was written."""
+    clips = read_article(path)
+    _, fields = read_json(path)
+    for clip, line in zip(clips, read_array(fields[""]), strict=True):
+        label = line.value[1]
+        names: Sequence[str] = [label] if isinstance(label, str) else label
+        sounds = [meaning(name) or () for name in names]
+        if not all(sounds):
+            raise line.error(f"unknown drum in {json.dumps(label)}")
+        song, preroll = _origin(clip.path)
+        yield _clip(clip.path, sounds, path, song=song, onset=preroll, line=line.number)
+
+
+def _origin(clip: Path) -> tuple[str, float | None]:
+    """The song that a clip was cut from by slice, and where its hit is; else itself."""
+    folder = clip.parent.parent
+    if (folder / INDEX).is_file():
+        slices = _slices(folder)
+        return _song(slices.audio), slices.preroll
+    return _song(clip), None
+
+
+@lru_cache(maxsize=8)
+def _slices(folder: Path) -> Slices:
+    return read_slices(folder)
+
+
+def _clip(
+    audio: Path,
+    sounds: Sequence[Sound],
+    labels: Path,
+    *,
+    song: str,
+    source: str = "",
+    licence: str = "",
+    name: str = "",
+    onset: float | None = None,
+    line: int | None = None,
+) -> Recording:
+    onset = _attack(audio) if onset is None else onset
+    strokes = tuple(Stroke(onset, sound, line=line) for sound in sounds)
+    return Recording(name or audio.stem, audio, strokes, song, labels, source, licence)
+
+
+def _attack(audio: Path) -> float:
+    """Seconds at which a clip first reaches a tenth of its peak."""
+    samples = np.abs(read_audio(audio, sample_rate=_RATE).samples)
+    return float(np.argmax(samples >= _ATTACK_LEVEL * samples.max())) / _RATE
+
+
+def _read_index(index: Path) -> Iterator[Recording]:
+    with index.open(newline="", encoding="utf-8") as lines:
+        reader = csv.DictReader(lines)
+        missing = {"file", "piece", "kit"} - set(reader.fieldnames or ())
+        if missing:
+            raise InputError(f"{index}, line 1: no column {', '.join(sorted(missing))}")
+        rows = [(reader.line_num, row) for row in reader]
+    several = len({row["kit"] for _, row in rows}) > 1
+    for number, row in rows:
+        where = f"{index}, line {number}"
+        if None in row or None in row.values():
+            raise InputError(f"{where}: not as many fields as the first line has")
+        if row["piece"] in _NO_DRUM:
+            continue
+        sound = meaning(row["piece"])
+        if sound is None:
+            raise InputError(f"{where}: unknown drum {row['piece']!r}")
+        audio = index.parent / row["file"]
+        if not audio.is_file():
+            raise InputError(f"{where}: audio {row['file']} is not there")
+        song = f"{index.parent.resolve()}:{row['kit']}" if several else _song(audio)
+        name = Path(row["file"]).with_suffix("").as_posix()
+        yield _clip(
+            audio, [sound], index, song=song, name=name, line=number,
+            source=row.get("source") or row["kit"], licence=row.get("licence") or "",
+        )  # fmt: skip
+
+
+def _read_class_folders(folder: Path) -> list[Recording]:
+    named = [
+        (path, sound)
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and (sound := meaning(path.name)) is not None
+    ]
+    out = []
+    for path, sound in named:
+        files = sorted(file for file in path.rglob("*") if is_audio(file))
+        if not files:
+            raise InputError(f"{path}: an empty class: no audio in this folder")
+        out += [
+            _clip(file, [sound], path, song=_song(file), name=f"{path.name}-{file.stem}")
+            for file in files
+        ]
+    return out
+
+
+def _read_pairs(folder: Path) -> list[Recording]:
+    """Each ``NAME.mid`` beside ``NAME.wav`` (or another kind of audio)."""
+    out = []
+    for score in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MIDI):
+        audio = audio_beside(score)
+        if audio is None:
+            raise InputError(f"{score}: no audio of that name beside it")
+        name = score.relative_to(folder).with_suffix("").as_posix()
+        out.append(Recording(name, audio, read_midi_strokes(score, audio), _song(audio), score))
+    return out
+
+
+def _read_label_files(folder: Path) -> list[Recording]:
+    """Labels in our own format that lie in a folder beside their audio."""
+    out = []
+    for path in sorted(folder.glob("*.json")):
+        document, _ = read_json(path)
+        if isinstance(document, list) and document:
+            out += list(_article(path))
+        elif isinstance(document, dict) and document.get("format") == FORMAT:
+            out.append(_labelled(path, read_labels(path)))
+    return out
+
+
+_MIDI: Final = frozenset({".mid", ".midi"})

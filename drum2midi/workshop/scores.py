@@ -1,0 +1,81 @@
+"""Strokes of MIDI files, and audio that lies beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import soundfile
+
+from drum2midi.drums import BY_MIDI
+from drum2midi.errors import InputError
+from drum2midi.workshop.material import Stroke
+
+AUDIO: Final = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a")
+_DRUM_CHANNEL: Final = 9
+_PAST_THE_END: Final = 0.1
+
+
+def is_audio(path: Path) -> bool:
+    """Whether a file's name says that it is audio; a hidden one's never does."""
+    return path.suffix.lower() in AUDIO and path.is_file() and not path.name.startswith(".")
+
+
+def audio_beside(path: Path) -> Path | None:
+    """The audio that has a file's name and folder, if there is any."""
+    found = (path.with_suffix(suffix) for suffix in AUDIO)
+    return next((audio for audio in found if audio.is_file()), None)
+
+
+def read_midi_strokes(path: Path, audio: Path | None = None) -> tuple[Stroke, ...]:
+    """The strokes of a ``.mid``.
+
+    Parameters
+    ----------
+    path : Path
+    audio : Path, optional
+        What is played; strokes after its end are an error.
+
+    Returns
+    -------
+    tuple of Stroke
+        By onset: of channel 10, or of all channels if nothing is played on that one.
+
+    Raises
+    ------
+    InputError
+        If the file is no MIDI file, has no stroke, or goes on after the audio has ended.
+    """
+    import mido
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        messages = list(mido.MidiFile(path))
+    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise InputError(f"{path}: not a MIDI file ({error or 'it ends early'})") from None
+    seconds, found = 0.0, []
+    for message in messages:
+        seconds += message.time
+        if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
+            stroke = Stroke(seconds, (BY_MIDI[message.note],), message.velocity)
+            found.append((message.channel, stroke))
+    on_drums = [stroke for channel, stroke in found if channel == _DRUM_CHANNEL]
+    strokes = tuple(on_drums or [stroke for _, stroke in found])
+    if not strokes:
+        raise InputError(f"{path}: no stroke on any drum in it")
+    if audio is not None:
+        check_inside(strokes[-1].onset, audio, f"{path}")
+    return strokes
+
+
+def check_inside(onset: float, audio: Path, where: str) -> None:
+    """Raise `InputError` if an onset is later than the end of the audio."""
+    try:
+        duration = float(soundfile.info(str(audio)).duration)
+    except soundfile.LibsndfileError:
+        return  # m4a and broken files: reading them tells
+    if onset > duration + _PAST_THE_END:
+        raise InputError(
+            f"{where}: a stroke at {onset:.3f} s, but {audio.name} ends at {duration:.3f} s"
+        )

@@ -1,0 +1,174 @@
+"""Evaluation of models on labelled recordings, and pictures of what was taken for what."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from conftest import RATE, crack, place, thump
+
+from drum2midi.cli import main
+from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, SNARE
+from drum2midi.errors import InputError
+from drum2midi.model import PickSettings, load_model
+from drum2midi.workshop.material import Item, Stroke, items_of
+from drum2midi.workshop.scoring import THRESHOLDS, Listener, _naming, group_strokes, score
+from drum2midi.workshop.sounds import SIX
+
+pytest.importorskip("mir_eval", reason="needs drum2midi[evaluate]")
+pytest.importorskip("sklearn", reason="needs drum2midi[evaluate]")
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings of kick and snare in turn, ``.mid`` beside ``.wav``."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for index, shift in enumerate((0.0, 0.1)):
+        kicks, snares = [0.3 + shift + i for i in range(6)], [0.8 + shift + i for i in range(6)]
+        audio = place(thump(), kicks, 7.0) + place(crack(), snares, 7.0)
+        soundfile.write(folder / f"{index}.wav", 0.5 * audio / np.abs(audio).max(), RATE)
+        track, at = mido.MidiTrack(), 0
+        for onset, note in sorted([(t, 36) for t in kicks] + [(t, 38) for t in snares]):
+            tick = round(onset * 960)
+            track.append(mido.Message("note_on", channel=9, note=note, velocity=90, time=tick - at))
+            at = tick
+        mido.MidiFile(tracks=[track]).save(folder / f"{index}.mid")
+    return folder
+
+
+def run(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    assert stopped.value.code in (0, None)
+
+
+def size_of_png(path: Path) -> tuple[int, int]:
+    head = path.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", head[16:])
+    return width, height
+
+
+def test_a_folder_of_pairs_is_scored(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures, picture = tmp_path / "figures.json", tmp_path / "confusion.png"
+    run("evaluate", str(pairs), "--classes", "six", "--json", str(figures),
+        "--picture", str(picture))  # fmt: skip
+    assert "strokes found: micro F" in capsys.readouterr().out
+    scores = json.loads(figures.read_text())
+    finding, naming = scores["finding"], scores["naming"]
+    assert finding["micro"]["reference"] == 24
+    assert finding["micro"]["f"] > 0.8
+    assert np.sum(finding["confusion"]["counts"]) >= 24
+    assert naming["accuracy"] > 0.9
+    assert {name: row["hits"] for name, row in naming["classes"].items() if row["hits"]} == {
+        "kick": 12,
+        "snare": 12,
+    }
+    assert [row["threshold"] for row in naming["thresholds"]] == list(THRESHOLDS)
+    recalls = [row["recall"]["kick"] for row in naming["thresholds"]]
+    assert recalls == sorted(recalls, reverse=True)
+    strict = [row["precision"] for row in finding["thresholds"]]
+    assert strict[-1] >= strict[0]
+    assert min(size_of_png(picture)) > 200
+
+
+def test_two_transcriptions_have_a_picture_too(pairs: Path, tmp_path: Path) -> None:
+    picture, figures = tmp_path / "pair.png", tmp_path / "pair.json"
+    run("evaluate", str(pairs / "0.mid"), str(pairs / "1.mid"), "--picture", str(picture),
+        "--json", str(figures))  # fmt: skip
+    assert min(size_of_png(picture)) > 200
+    counts = json.loads(figures.read_text())["confusion"]["counts"]
+    assert np.sum(counts) == 24  # 0.1 s apart: every stroke missed, every other one false
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{pairs}", "{pairs}/0.mid"], "a folder is scored with --model"),
+        (["{pairs}/0.mid"], "say what to score"),
+        (["{pairs}", "--picture", "{out}/x.svg"], "a picture ends in .png"),
+        (["{pairs}", "--json", "{out}/nowhere/x.json"], "there is no folder"),
+        (["{pairs}", "--model", "{out}/x.onnx"], "no such model file"),
+        (["{out}"], "no labelled audio"),
+    ],
+)
+def test_what_cannot_be_scored_is_said(
+    arguments: list[str],
+    message: str,
+    pairs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", *(text.format(pairs=pairs, out=tmp_path) for text in arguments)])
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_of_naming_by_hand() -> None:
+    names = ("a", "b", "c")
+    truth = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [1, 1, 0]], bool)
+    scores = np.array(
+        [[0.9, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.0], [0.2, 0.45, 0.3], [0.9, 0.9, 0.0]],
+        np.float32,
+    )
+    naming = _naming(truth, scores, names)
+    assert naming is not None
+    assert naming.confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]  # the chord is not asked
+    assert naming.accuracy == 0.75
+    assert naming.f1.tolist() == pytest.approx([2 / 3, 0.8, 0.0])
+    assert naming.weighted_f1 == pytest.approx((2 * 2 / 3 + 2 * 0.8) / 4)
+    at = THRESHOLDS.index(0.5)
+    assert naming.curve_precision[at].tolist() == pytest.approx([1.0, 2 / 3, 0.0])
+    assert naming.curve_recall[at].tolist() == pytest.approx([2 / 3, 2 / 3, 0.0])
+    assert _naming(truth[4:], scores[4:], names) is None
+
+
+def test_strokes_of_a_chord_are_one_onset() -> None:
+    strokes = [Stroke(1.0, (KICK,)), Stroke(1.02, (SNARE,)), Stroke(1.04, (SNARE,))]
+    assert [len(group) for group in group_strokes(strokes)] == [2, 1]
+
+
+def test_labels_that_leave_the_class_open_are_not_asked(pairs: Path) -> None:
+    hats = (CLOSED_HAT, OPEN_HAT)
+    strokes = (Stroke(0.3, (KICK,)), Stroke(0.8, hats), Stroke(1.3, (KICK,)))
+    items = [Item(pairs / "0.wav", strokes)]
+    by_drum = score(items, Listener.load(None), classes="drums").naming
+    by_six = score(items, Listener.load(None), classes="six").naming
+    assert by_drum is not None
+    assert by_six is not None
+    assert by_drum.support.sum() == 2
+    assert by_six.support.sum() == 3
+    assert by_six.classes == SIX
+    with pytest.raises(InputError, match="no labelled stroke to score"):
+        score([Item(pairs / "0.wav", ())], Listener.load(None), classes="six")
+
+
+def test_another_model_gives_other_figures(pairs: Path, tmp_path: Path) -> None:
+    """A file whose thresholds are out of reach finds nothing, and is told so."""
+    onnx = pytest.importorskip("onnx", reason="needs drum2midi[train]")
+    from dataclasses import replace
+
+    from drum2midi.model import METADATA_KEY, describe, shipped_model
+
+    shipped = load_model()
+    deaf = replace(shipped.picking, thresholds=(0.9999,) * 5)
+    assert isinstance(deaf, PickSettings)
+    network = onnx.load(shipped_model())
+    del network.metadata_props[:]
+    entry = network.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, describe(shipped.features, deaf, {})
+    onnx.save(network, tmp_path / "deaf.onnx")
+    items, scheme = items_of(pairs, "all")
+    finding = score(items, Listener.load(tmp_path / "deaf.onnx"), classes=scheme).finding
+    assert finding is not None
+    assert finding.micro.matched == 0
+    assert finding.confusion[:, -1].sum() == 24
+    assert len(DRUMS) == 12
