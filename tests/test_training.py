@@ -332,6 +332,11 @@ def test_a_codec_neither_shifts_nor_shortens(seed: int) -> None:
     assert np.corrcoef(decoded, clicks)[0, 1] > 0.8
 
 
+def test_minutes_can_be_encoded() -> None:
+    noise = np.random.default_rng(0).normal(0.0, 0.1, 240 * RATE).astype(np.float32)
+    assert effects.encode(noise, np.random.default_rng(1), rate=RATE).shape == noise.shape
+
+
 def test_silence_stays_silence_in_every_effect() -> None:
     rng = np.random.default_rng(0)
     silence = np.zeros(2000, np.float32)

@@ -124,6 +124,7 @@ def add_room(audio: Audio, send: Audio, impulse: Audio, *, wet_db: float) -> Aud
     return np.asarray(audio + wet * gain, np.float32)
 
 
+_CODED_AT_ONCE: Final = 1 << 16
 _CODECS: Final = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"))
 
 
@@ -137,14 +138,18 @@ def encode(audio: Audio, rng: np.random.Generator, *, rate: int) -> Audio:
         return audio
     container, codec = _CODECS[int(rng.integers(len(_CODECS)))]
     stored = io.BytesIO()
-    soundfile.write(
+    with soundfile.SoundFile(
         stored,
-        0.9 * audio / peak,
+        "w",
         rate,
-        format=container,
+        1,
         subtype=codec,
+        format=container,
         compression_level=float(rng.uniform(0.4, 0.95)),
-    )
+    ) as file:
+        # libsndfile's Vorbis encoder overflows its stack when given minutes at once.
+        for first in range(0, len(audio), _CODED_AT_ONCE):
+            file.write(0.9 * audio[first : first + _CODED_AT_ONCE] / peak)
     stored.seek(0)
     decoded = soundfile.read(stored, dtype="float32")[0] * np.float32(peak / 0.9)
     late = _delay(audio, decoded, most=3000)
