@@ -15,9 +15,17 @@ from conftest import RATE, crack, place, thump
 from drum2midi.cli import main
 from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, SNARE
 from drum2midi.errors import InputError
+from drum2midi.features import log_mel
 from drum2midi.model import PickSettings, load_model
 from drum2midi.workshop.material import Item, Stroke, items_of
-from drum2midi.workshop.scoring import THRESHOLDS, Listener, _naming, group_strokes, score
+from drum2midi.workshop.scoring import (
+    THRESHOLDS,
+    Listener,
+    _naming,
+    group_strokes,
+    hear_alone,
+    score,
+)
 from drum2midi.workshop.sounds import SIX
 
 pytest.importorskip("mir_eval", reason="needs drum2midi[evaluate]")
@@ -172,3 +180,16 @@ def test_another_model_gives_other_figures(pairs: Path, tmp_path: Path) -> None:
     assert finding.micro.matched == 0
     assert finding.confusion[:, -1].sum() == 24
     assert len(DRUMS) == 12
+
+
+def test_a_lone_hit_is_heard_at_several_levels() -> None:
+    network = load_model()
+    features = log_mel([np.zeros(44100, np.float32)], network.features)
+    features[50:60, 10:40] += 2.0
+    louder = features.copy()
+    louder[50:60, 10:40] += 0.3
+    one, other = hear_alone(features, network), hear_alone(louder, network)
+    alone = network.activations(features), network.activations(louder)
+    assert np.abs(one.drums - alone[0].drums).max() > 0.01  # other levels count too
+    change = np.abs(one.classes - other.classes).max()
+    assert change < np.abs(alone[0].classes - alone[1].classes).max()

@@ -172,14 +172,20 @@ def _listen(item: Item, listener: Listener) -> tuple[NDArray[np.float32], Activa
     features = log_mel([samples], settings)
     if len(group_strokes(item.strokes)) > 1:
         return samples, listener.network.activations(features)
-    return samples, _hear_alone(features, listener.network)
+    return samples, hear_alone(features, listener.network)
 
 
-def _hear_alone(features: NDArray[np.float32], network: Model) -> Activations:
+def hear_alone(features: NDArray[np.float32], network: Model) -> Activations:
     """Mean activations of a lone hit as loud as it would be in one song or another.
 
     Features are relative to a recording's loud frames, and here that is the hit itself: its
     level says nothing, where in a song it says much.
+
+    Parameters
+    ----------
+    features : float32, shape (frames, bands)
+        Of the hit with silence around it.
+    network : Model
     """
     floor = features.min()
     heard = [network.activations(np.maximum(features + level, floor)) for level in _LEVELS]
