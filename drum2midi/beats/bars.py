@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _EARLY: Final = 0.12  # beats; so far ahead of a beat a stroke is still on it
 _LEAD_BARS: Final = 8  # whole bars of rests, at most, before the first stroke
 _BEFORE_START: Final = 0.06  # seconds before the audio at which a first bar may still begin
-_REACH: Final = 1.25  # seconds over which the tempo of a tracked pulse is taken to be constant
-_STEADY_REACH: Final = 4.0  # the same where one tempo fits throughout
+_REACH: Final = 1.25  # seconds over which the tempo is taken to be constant
 _EIGHTHS: Final = 0.275  # seconds; shorter beats of 5 and 7 in a bar are written as eighths
 _SHORTEST_QUARTER: Final = 0.2  # seconds; 300 a minute, the fastest that players take
 
@@ -137,9 +136,7 @@ def _beats(
     numbers = np.arange(first - margin, last + margin + 1)
     beats = reading.seconds(numbers.astype(np.float64))
     if not steady:
-        constant = np.ptp(np.diff(reading.pulse)) < 1e-6
-        reach = _STEADY_REACH if constant else _REACH
-        beats = settle(beats, strokes, reach=max(reach / reading.period, 2.0))
+        beats = settle(beats, strokes, reach=max(_REACH / reading.period, 2.0))
         return beats, int(-numbers[0])
     per_pulse = float(metre.pulse / metre.beat)
     origin, period = steady_line(
