@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 CROP: Final = 400
 """Frames of a crop."""
 
-_TARGET_WIDTH: Final = 0.8
+TARGET_WIDTH: Final = 0.8
 """Standard deviation, in frames, of the bump that stands for an onset."""
 
-_POSITIVE_WEIGHT: Final = 3.0
+POSITIVE_WEIGHT: Final = 3.0
+"""Weight of a frame with an onset in it, against one without."""
+
+VELOCITY_WEIGHT: Final = 3.0
 _INAUDIBLE_DB: Final = -10.0
 _LISTED_EVERY: Final = 50
 """Batches after which the folder is listed anew."""
@@ -224,16 +227,16 @@ def _truth(piece: Piece, kit: Array, mixed: Array, settings: FeatureSettings) ->
     strokes = zip(piece.frames, piece.drum, piece.velocity, audible, strict=True)
     for frame, drum, velocity, clear in strokes:
         near = np.arange(max(0, int(frame) - 2), min(frames, int(frame) + 4))
-        bump = np.exp(-0.5 * ((near - frame) / _TARGET_WIDTH) ** 2)
+        bump = np.exp(-0.5 * ((near - frame) / TARGET_WIDTH) ** 2)
         columns = (_GROUP_OF[drum], len(SCORING_CLASSES) + drum)
         for column in columns:
             if clear:
                 target[near, column] = np.maximum(target[near, column], bump)
-                weight[near, column] = 1.0 + (_POSITIVE_WEIGHT - 1.0) * target[near, column]
+                weight[near, column] = 1.0 + (POSITIVE_WEIGHT - 1.0) * target[near, column]
             else:
                 weight[near, column] = np.where(target[near, column] > 0, weight[near, column], 0.0)
         if clear:
             loudness = near[np.abs(near - frame) <= 1.5]
             target[loudness, ACTIVATIONS + drum] = velocity / 127.0
-            weight[loudness, ACTIVATIONS + drum] = 3.0
+            weight[loudness, ACTIVATIONS + drum] = VELOCITY_WEIGHT
     return truth

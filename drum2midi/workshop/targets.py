@@ -8,27 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drum2midi.audio import stream_audio
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.features import FeatureSettings, log_mel
+from drum2midi.training.examples import CROP, POSITIVE_WEIGHT, TARGET_WIDTH, VELOCITY_WEIGHT
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS
 from drum2midi.workshop.dataset import Entry
 from drum2midi.workshop.material import Stroke
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-CROP: Final = 400
-"""Frames of a crop."""
-
-# As in `drum2midi.training.examples`: the network must go on learning the same thing.
-_WIDTH: Final = 0.8
-_POSITIVE_WEIGHT: Final = 3.0
-_VELOCITY_WEIGHT: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ def frame_truth(strokes: Sequence[Stroke], frames: int, frame_rate: float) -> ND
     for stroke in sorted(strokes, key=lambda stroke: -len(stroke.sound)):
         frame = stroke.onset * frame_rate
         near = np.arange(max(0, int(frame) - 2), min(frames, int(frame) + 4))
-        bump = np.exp(-0.5 * ((near - frame) / _WIDTH) ** 2)
+        bump = np.exp(-0.5 * ((near - frame) / TARGET_WIDTH) ** 2)
         columns = [SCORING_CLASSES.index(name) for name in _certain_class(stroke)]
         drums = [DRUMS.index(drum) for drum in stroke.sound]
         if len(drums) == 1:
@@ -86,11 +79,11 @@ def frame_truth(strokes: Sequence[Stroke], frames: int, frame_rate: float) -> ND
                 weight[near, len(SCORING_CLASSES) + drum] = 0.0
         for column in columns:
             target[near, column] = np.maximum(target[near, column], bump)
-            weight[near, column] = 1.0 + (_POSITIVE_WEIGHT - 1.0) * target[near, column]
+            weight[near, column] = 1.0 + (POSITIVE_WEIGHT - 1.0) * target[near, column]
         if len(drums) == 1 and stroke.velocity is not None:
             loudness = near[np.abs(near - frame) <= 1.5]
             target[loudness, ACTIVATIONS + drums[0]] = stroke.velocity / 127.0
-            weight[loudness, ACTIVATIONS + drums[0]] = _VELOCITY_WEIGHT
+            weight[loudness, ACTIVATIONS + drums[0]] = VELOCITY_WEIGHT
     return truth
 
 
