@@ -70,7 +70,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
         writer.writerow(["id", "bpm", "beat_type", "time_signature", "midi_filename", "split"])
         writer.writerow(["d1/s1/1", 120, "beat", "4-4", "a.mid", "train"])
     soundfile.write(folder / "impulses" / "room.flac", np.exp(-np.arange(2000) / 300) * 0.5, RATE)
-    return Sources(folder / "oneshots", folder / "grooves", folder / "impulses")
+    return Sources((folder / "oneshots",), folder / "grooves", folder / "impulses")
 
 
 def test_grooves_are_read_with_their_beats(sources: Sources) -> None:
@@ -88,7 +88,7 @@ def test_material_that_is_missing_is_named(sources: Sources, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"index\.csv: no such file"):
         load_library(tmp_path)
     with pytest.raises(InputError, match="no one-shot of the kick"):
-        load_library(sources.oneshots, without=("tones",))
+        load_library(*sources.oneshots, without=("tones",))
     with pytest.raises(InputError, match=r"info\.csv: no such file"):
         list_grooves(tmp_path, split="train")
     with pytest.raises(InputError, match="no performance of the split 'test'"):
@@ -96,7 +96,7 @@ def test_material_that_is_missing_is_named(sources: Sources, tmp_path: Path) -> 
 
 
 def test_layers_follow_the_velocity(sources: Sources) -> None:
-    kit = draw_kit(load_library(sources.oneshots), np.random.default_rng(0))
+    kit = draw_kit(load_library(*sources.oneshots), np.random.default_rng(0))
     rng = np.random.default_rng(1)
     loud = [kit[drums.SNARE].draw(0.0, rng).level_db for _ in range(200)]
     soft = [kit[drums.SNARE].draw(-14.0, rng).level_db for _ in range(200)]
@@ -105,7 +105,7 @@ def test_layers_follow_the_velocity(sources: Sources) -> None:
 
 
 def test_strokes_sound_exactly_where_they_are_said_to(sources: Sources) -> None:
-    kit = draw_kit(load_library(sources.oneshots), np.random.default_rng(0))
+    kit = draw_kit(load_library(*sources.oneshots), np.random.default_rng(0))
     strokes = [Stroke(0.5, drums.SNARE, 100), Stroke(1.2345, drums.KICK, 60)]
     performance = render.render(
         strokes, kit, [np.array([1.0], np.float32)], np.random.default_rng(2),
@@ -296,7 +296,7 @@ def _check_tracking(run: Path) -> None:
 
 
 def test_a_blend_is_louder_where_both_sound(sources: Sources) -> None:
-    library = load_library(sources.oneshots)
+    library = load_library(*sources.oneshots)
     plain = draw_kit(library, np.random.default_rng(0))
     blended = draw_kit(library, np.random.default_rng(0), blends=1.0)
     assert {one.name for one in plain.values()} == set(PIECES)
@@ -376,3 +376,25 @@ def test_separation_keeps_the_kit_and_leaves_a_trace_of_the_rest() -> None:
     assert separated[21].mean() > 0.3
     assert separated[40].mean() < 0.02
     assert separated[40].mean() > 1e-6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_warp_moves_bands_and_keeps_their_power(seed: int) -> None:
+    warp = examples._warp(96, np.random.default_rng(seed))
+    np.testing.assert_allclose(warp.sum(axis=0), 1.0, rtol=1e-6)
+    assert warp.min() >= 0.0
+    middle = np.arange(96) @ warp  # where each band takes from
+    assert np.all(np.diff(middle) > -1e-5)
+    assert np.abs(middle - np.arange(96))[:48].max() < 10.0
+
+
+def test_what_lingers_decays_and_begins_with_the_stroke() -> None:
+    power = np.zeros((200, 3), np.float32)
+    power[50] = 1.0
+    longer = [examples._linger(power, 100.0, np.random.default_rng(seed)) for seed in range(40)]
+    touched = [one for one in longer if one[51, 0] > 0.0]
+    assert 2 <= len(touched) <= 20  # a quarter of the pieces
+    for one in touched:
+        assert not one[:50].any()
+        assert 1.0 < one[50, 0] < 2.0
+        np.testing.assert_allclose(one[52:] / one[51:-1], one[52, 0] / one[51, 0], rtol=1e-3)

@@ -77,7 +77,8 @@ def train_command(
         bool, typer.Option("--random-weights", help="Leave its weights to chance.")
     ] = False,
     oneshots: Annotated[
-        Path | None, typer.Option(help="From nothing: folder of one-shots with index.csv.")
+        list[Path] | None,
+        typer.Option(help="From nothing: folder of one-shots with index.csv; repeatable."),
     ] = None,
     grooves: Annotated[
         Path | None, typer.Option(help="From nothing: folder of grooves with info.csv.")
@@ -119,17 +120,17 @@ def train_command(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of GPUs it lacks
     chosen = {"--backbone": backbone, "--epochs": epochs, "--rate": rate, "--patience": patience,
               "--backbone-weights": backbone_weights}  # fmt: skip
-    full = {"--oneshots": oneshots, "--grooves": grooves, "--impulses": impulses}
+    full = {"--oneshots": oneshots or None, "--grooves": grooves, "--impulses": impulses}
     if dataset is None:
         _refuse(chosen, "goes with --from DATASET")
-        if oneshots is None or grooves is None or impulses is None or run is None:
+        if not oneshots or grooves is None or impulses is None or run is None:
             lacking = [name for name, value in {**full, "--run": run}.items() if value is None]
             raise InputError(
                 "train: say with --from which data set to learn from; or, to train from nothing, "
                 f"also {', '.join(lacking)}"
             )
         scores = _from_nothing(
-            (oneshots, grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ())),
+            (tuple(oneshots), grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ())),
             run, output, dev_set, start=from_model, pieces=pieces, workers=workers,
             members=members, steps=steps, seed=seed,
         )  # fmt: skip
@@ -217,7 +218,7 @@ def _backbone(
 
 
 def _from_nothing(
-    material: tuple[Path, Path, Path, tuple[Path, ...], tuple[str, ...]],
+    material: tuple[tuple[Path, ...], Path, Path, tuple[Path, ...], tuple[str, ...]],
     run: Path,
     output: Path,
     dev_set: Path | None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import scipy.ndimage
+import scipy.signal
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.features import FeatureSettings, normalise
@@ -40,6 +41,9 @@ _LISTED_EVERY: Final = 50
 
 _SEPARATED: Final = 0.2
 _RELEVELLED: Final = 0.3
+_WARPED: Final = 0.5
+_LINGERING: Final = 0.25
+_NOTCHED: Final = 0.1
 _GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
 
 
@@ -127,7 +131,11 @@ def compose(
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """Mix a piece with an accompaniment; features and truth of the whole piece."""
-    kit = _power(piece.drums) * _equaliser(settings.bands, rng, 3.0)
+    kit, share = _power(piece.drums), piece.share.astype(np.float32)
+    if rng.random() < _WARPED:
+        warp = _warp(settings.bands, rng)
+        kit, share = kit @ warp, share @ warp
+    kit = _linger(kit, settings.frame_rate, rng) * _equaliser(settings.bands, rng, 3.0)
     mixed = kit
     if band is not None:
         other = _power(band)[: len(kit)]
@@ -139,7 +147,7 @@ def compose(
         if rng.random() < _SEPARATED:
             mixed = _separate(kit, mixed, rng)
     mixed = _dirty(mixed, rng)
-    truth = _truth(piece, kit, mixed, settings)
+    truth = _truth(piece, share, kit, mixed)
     return _relevel(normalise(mixed, settings), settings, rng), truth
 
 
@@ -167,6 +175,30 @@ def _equaliser(bands: int, rng: np.random.Generator, depth_db: float) -> Array:
         for k in range(5)
     )
     return np.asarray(10.0 ** (np.asarray(curve) / 10.0), np.float32)
+
+
+def _warp(bands: int, rng: np.random.Generator) -> Array:
+    """A matrix that moves every band up or down by a factor, as tuning the whole kit would.
+
+    Each column takes from the two bands about where it came from, (bands, bands).
+    """
+    at = np.clip(np.arange(bands) * np.exp(rng.normal(0.0, 0.04)) + rng.normal(0.0, 1.0), 0.0, None)
+    below = np.minimum(at.astype(int), bands - 2)
+    part = np.clip(at - below, 0.0, 1.0)
+    warp = np.zeros((bands, bands), np.float32)
+    warp[below, np.arange(bands)] = 1.0 - part
+    warp[below + 1, np.arange(bands)] = part
+    return warp
+
+
+def _linger(power: Array, frame_rate: float, rng: np.random.Generator) -> Array:
+    """Sometimes a longer decay for everything, as in another room: a one-pole filter over time."""
+    if rng.random() > _LINGERING:
+        return power
+    seconds = float(np.exp(rng.uniform(np.log(0.03), np.log(0.5))))
+    keep = float(np.exp(-1.0 / (frame_rate * seconds)))
+    wet = scipy.signal.lfilter([1.0 - keep], [1.0, -keep], power, axis=0)
+    return np.asarray(power + rng.uniform(0.05, 0.8) * wet, np.float32)
 
 
 def _pump(power: Array, rng: np.random.Generator) -> Array:
@@ -208,10 +240,13 @@ def _dirty(power: Array, rng: np.random.Generator) -> Array:
         out = out * (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
     if rng.random() < 0.25:
         out[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
+    if rng.random() < _NOTCHED:
+        first = int(rng.integers(bands))
+        out[:, first : first + int(rng.integers(2, bands // 8))] *= np.float32(1e-3)
     return np.asarray(out, np.float32)
 
 
-def _truth(piece: Piece, kit: Array, mixed: Array, settings: FeatureSettings) -> Array:
+def _truth(piece: Piece, share: Array, kit: Array, mixed: Array) -> Array:
     """Targets and weights of every frame.
 
     An onset is a bump as wide as a frame or two. Frames of a stroke that
@@ -222,7 +257,7 @@ def _truth(piece: Piece, kit: Array, mixed: Array, settings: FeatureSettings) ->
     target, weight = truth[:, :OUTPUTS], truth[:, OUTPUTS:]
     weight[:, :ACTIVATIONS] = 1.0
     heard = np.minimum(frames - 1, np.round(piece.frames + 2.0).astype(int))
-    ratio = piece.share.astype(np.float32) * kit[heard] / (mixed[heard] + 1e-12)
+    ratio = share * kit[heard] / (mixed[heard] + 1e-12)
     audible = 10.0 * np.log10(ratio.max(axis=1) + 1e-6) > _INAUDIBLE_DB
     strokes = zip(piece.frames, piece.drum, piece.velocity, audible, strict=True)
     for frame, drum, velocity, clear in strokes:

@@ -74,18 +74,17 @@ Kit = Mapping[Drum, Instrument]
 
 
 def load_library(
-    folder: Path,
-    *,
+    *folders: Path,
     only: Collection[str] = (),
     without: Collection[str] = (),
     sample_rate: int = 44100,
 ) -> Library:
-    """Read the one-shots that a folder's ``index.csv`` lists.
+    """Read the one-shots that the ``index.csv`` of every folder lists.
 
     Parameters
     ----------
-    folder : Path
-        Has ``index.csv`` with columns file, piece, articulation, kit, instrument, level_db.
+    *folders : Path
+        Each has ``index.csv`` with columns file, piece, articulation, kit, instrument, level_db.
     only, without : collection of str
         Kits to use, if any are named, and kits to leave out.
     sample_rate : int
@@ -96,30 +95,35 @@ def load_library(
     InputError
         If the index is missing, or a file has another sample rate, or a drum has no one-shot.
     """
-    index = folder / "index.csv"
-    if not index.is_file():
-        raise InputError(f"{index}: no such file; a folder of one-shots needs its index")
-    with index.open(newline="") as lines:
-        rows = [
-            row
-            for row in csv.DictReader(lines)
-            if row["kit"] not in without
-            and (not only or row["kit"] in only)
-            and row["articulation"] not in _LEFT_OUT_ARTICULATIONS
-        ]
-    library = {drum: _instruments(folder, rows, _PIECES[drum], sample_rate) for drum in DRUMS}
+    rows = [
+        row
+        for folder in folders
+        for row in _read_index(folder)
+        if row["kit"] not in without
+        and (not only or row["kit"] in only)
+        and row["articulation"] not in _LEFT_OUT_ARTICULATIONS
+    ]
+    library = {drum: _instruments(rows, _PIECES[drum], sample_rate) for drum in DRUMS}
     if not library[drums.PEDAL_HAT]:
         library[drums.PEDAL_HAT] = library[drums.CLOSED_HAT]
     if only:
         return library
     for drum, instruments in library.items():
         if not instruments:
-            raise InputError(f"{index}: no one-shot of the {drum}")
+            raise InputError(f"{folders[0] / 'index.csv'}: no one-shot of the {drum}")
     return library
 
 
+def _read_index(folder: Path) -> list[dict[str, str]]:
+    """The rows of a folder's index, each file's path made whole."""
+    index = folder / "index.csv"
+    if not index.is_file():
+        raise InputError(f"{index}: no such file; a folder of one-shots needs its index")
+    with index.open(newline="") as lines:
+        return [{**row, "file": str(folder / row["file"])} for row in csv.DictReader(lines)]
+
+
 def _instruments(
-    folder: Path,
     rows: Sequence[Mapping[str, str]],
     pieces: Mapping[str, float],
     sample_rate: int,
@@ -128,9 +132,9 @@ def _instruments(
     for row in rows:
         if row["piece"] in pieces:
             key = (row["kit"], row["instrument"], row["piece"], row["articulation"])
-            samples, rate = soundfile.read(folder / row["file"], dtype="float32")
+            samples, rate = soundfile.read(row["file"], dtype="float32")
             if rate != sample_rate:
-                raise InputError(f"{folder / row['file']}: {rate} Hz, needs {sample_rate} Hz")
+                raise InputError(f"{row['file']}: {rate} Hz, needs {sample_rate} Hz")
             shot = OneShot(samples.astype(np.float16), float(row["level_db"]))
             grouped.setdefault(key, []).append(shot)
     return tuple(

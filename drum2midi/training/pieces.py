@@ -45,15 +45,17 @@ class Sources:
 
     Attributes
     ----------
-    oneshots, grooves, impulses : Path
-        Laid out as ``index.csv``, ``info.csv`` and audio files.
+    oneshots : tuple of Path
+        Folders with ``index.csv`` and audio files.
+    grooves, impulses : Path
+        A folder with ``info.csv`` and MIDI files; a folder of audio files.
     soundfonts : tuple of Path
         For the accompaniment; none means drums alone.
     without_kits : tuple of str
         Kits held out for validation.
     """
 
-    oneshots: Path
+    oneshots: tuple[Path, ...]
     grooves: Path
     impulses: Path
     soundfonts: tuple[Path, ...] = ()
@@ -93,7 +95,7 @@ class Renderer:
         self._settings = settings
         self._seed = seed
         self._library = oneshots.load_library(
-            sources.oneshots, without=sources.without_kits, sample_rate=rate
+            *sources.oneshots, without=sources.without_kits, sample_rate=rate
         )
         self._grooves = list_grooves(sources.grooves, split="train")
         self._impulses = read_impulses(sources.impulses)
