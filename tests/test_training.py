@@ -321,7 +321,8 @@ def test_scattered_strokes_follow_no_groove() -> None:
             assert np.all(np.diff(own) > 0.05)
 
 
-@pytest.mark.parametrize("seed", range(6))
+# Two seeds each that draw mp3, Vorbis and AAC.
+@pytest.mark.parametrize("seed", [11, 14, 1, 6, 0, 2])
 def test_a_codec_neither_shifts_nor_shortens(seed: int) -> None:
     clicks = place(crack(), [0.5], 2.0) + place(thump(), [1.2], 2.0)
     decoded = effects.encode(clicks, np.random.default_rng(seed), rate=RATE)

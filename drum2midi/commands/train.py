@@ -230,7 +230,7 @@ def _from_nothing(
     steps: int,
     seed: int,
 ) -> str:
-    check_extra("train", "tensorflow", "tf2onnx", "onnx", "fluidsynth", "mir_eval", "mlflow")
+    check_extra("train", "tensorflow", "tf2onnx", "onnx", "fluidsynth", "mir_eval", "mlflow", "av")
     from drum2midi.training.fit import FitSettings
     from drum2midi.training.pieces import Sources
     from drum2midi.training.run import RunSettings, train

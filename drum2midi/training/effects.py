@@ -126,35 +126,60 @@ def add_room(audio: Audio, send: Audio, impulse: Audio, *, wet_db: float) -> Aud
 
 _CODED_AT_ONCE: Final = 1 << 16
 _CODECS: Final = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"))
+_AAC_BITS: Final = (40_000, 64_000, 96_000, 128_000)
 
 
 def encode(audio: Audio, rng: np.random.Generator, *, rate: int) -> Audio:
-    """What is left after a real round trip through mp3 or Ogg Vorbis at some quality.
+    """What is left after a real round trip through mp3, Ogg Vorbis or AAC at some quality.
 
     Length and timing stay: a decoder that leaves the encoder's delay in is set right.
     """
     peak = float(np.abs(audio).max(initial=0.0))
     if peak == 0.0:
         return audio
-    container, codec = _CODECS[int(rng.integers(len(_CODECS)))]
-    stored = io.BytesIO()
-    with soundfile.SoundFile(
-        stored,
-        "w",
-        rate,
-        1,
-        subtype=codec,
-        format=container,
-        compression_level=float(rng.uniform(0.4, 0.95)),
-    ) as file:
-        # libsndfile's Vorbis encoder overflows its stack when given minutes at once.
-        for first in range(0, len(audio), _CODED_AT_ONCE):
-            file.write(0.9 * audio[first : first + _CODED_AT_ONCE] / peak)
-    stored.seek(0)
-    decoded = soundfile.read(stored, dtype="float32")[0] * np.float32(peak / 0.9)
+    even = np.asarray(0.9 * audio / peak, np.float32)
+    kind = int(rng.integers(len(_CODECS) + 1))
+    if kind < len(_CODECS):
+        decoded = _with_libsndfile(even, *_CODECS[kind], float(rng.uniform(0.4, 0.95)), rate)
+    else:
+        decoded = _with_aac(even, int(rng.choice(_AAC_BITS)), rate)
+    decoded = decoded * np.float32(peak / 0.9)
     late = _delay(audio, decoded, most=3000)
     decoded = np.pad(decoded[late:], (0, max(0, len(audio) - len(decoded) + late)))
     return np.asarray(decoded[: len(audio)], np.float32)
+
+
+def _with_libsndfile(audio: Audio, container: str, codec: str, squeeze: float, rate: int) -> Audio:
+    """Encoded and decoded again; `squeeze` from 0, the best, to 1, the smallest."""
+    stored = io.BytesIO()
+    with soundfile.SoundFile(
+        stored, "w", rate, 1, subtype=codec, format=container, compression_level=squeeze
+    ) as file:
+        # libsndfile's Vorbis encoder overflows its stack when given minutes at once.
+        for first in range(0, len(audio), _CODED_AT_ONCE):
+            file.write(audio[first : first + _CODED_AT_ONCE])
+    stored.seek(0)
+    return np.asarray(soundfile.read(stored, dtype="float32")[0], np.float32)
+
+
+def _with_aac(audio: Audio, bits: int, rate: int) -> Audio:
+    """Encoded by FFmpeg's AAC at so many bits a second, and decoded again."""
+    import av
+
+    stored = io.BytesIO()
+    with av.open(stored, "w", format="adts") as file:
+        stream = file.add_stream("aac", rate=rate, layout="mono")
+        stream.bit_rate = bits
+        for first in range(0, len(audio), _CODED_AT_ONCE):
+            block = np.ascontiguousarray(audio[None, first : first + _CODED_AT_ONCE])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = rate, first
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    stored.seek(0)
+    with av.open(stored, "r", format="aac") as file:
+        decoded = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
+    return np.concatenate(decoded).astype(np.float32)
 
 
 def _delay(audio: Audio, copy: Audio, *, most: int) -> int:
