@@ -79,6 +79,11 @@ def low_pass(audio: Audio, cutoff: float, *, rate: int) -> Audio:
     return _filter(sections, audio)
 
 
+def high_pass(audio: Audio, cutoff: float, *, rate: int) -> Audio:
+    """Second-order Butterworth."""
+    return _filter(scipy.signal.butter(2, cutoff, "high", fs=rate, output="sos"), audio)
+
+
 def compress(
     audio: Audio, *, threshold_db: float, ratio: float, attack: float, release: float, rate: int
 ) -> Audio:

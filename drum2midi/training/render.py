@@ -205,9 +205,11 @@ class _Player:
         self._snap = float(rng.uniform(-0.6, 2.0)) if rng.random() < 0.3 else 0.0
         self._swell = float(rng.uniform(0.5, 4.0)) if rng.random() < 0.2 else 0.0
         self._colour = int(rng.integers(2**31)) if rng.random() < 0.6 else None
-        # Snare wires buzz, and the overheads hiss, when a kick or a tom is struck.
+        # Snare wires buzz, loose hats rattle and the overheads hiss when a kick or a tom is
+        # struck: at once, or when the sound has come to them.
         buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5
         self._buzz = _buzz(rng, rate=rate) if buzzes else None
+        self._buzz_after = float(rng.uniform(0.0, 0.03)) if rng.random() < 0.5 else 0.0
         self._rate = rate
         self._tuned: dict[int, NDArray[np.float32]] = {}
 
@@ -223,7 +225,7 @@ class _Player:
         tuned = soxr.resample(samples, self._rate * self._pitch, self._rate, quality="LQ")
         tuned = self._shape(np.asarray(tuned, np.float32))
         if self._buzz is not None:
-            start = int(ATTACK / self._pitch * self._rate)
+            start = int((ATTACK / self._pitch + self._buzz_after) * self._rate)
             length = max(0, min(len(self._buzz), len(tuned) - start))
             tuned[start : start + length] += self._buzz[:length]
         return tuned
@@ -295,6 +297,8 @@ def _mix(
         # Kick and room seldom go together.
         send += sound * np.float32(rng.uniform(0.0, 0.5 if name == "KD" else 1.0))
     audio = np.asarray(sum(treated), np.float32) if treated else send
+    if rng.random() < 0.3:
+        audio = _far_microphone(audio, rng, rate=rate)
     if rng.random() < 0.8:
         impulse = impulses[int(rng.integers(len(impulses)))]
         audio = effects.add_room(audio, send, impulse, wet_db=float(rng.uniform(-26.0, -3.0)))
@@ -304,6 +308,23 @@ def _mix(
         audio = effects.saturate(audio, float(rng.uniform(-3.0, 10.0)))
     audio = effects.equalise(audio, rng, depth_db=3.0, rate=rate)
     return effects.encode(audio, rng, rate=rate) if rng.random() < 0.12 else audio
+
+
+def _far_microphone(
+    audio: NDArray[np.float32], rng: np.random.Generator, *, rate: int
+) -> NDArray[np.float32]:
+    """The kit with what a microphone metres away gets of it: late, squashed, of another colour.
+
+    Every stroke then comes twice, which is neither a flam nor another drum.
+    """
+    late = int(rng.uniform(0.004, 0.03) * rate)
+    far = effects.equalise(audio, rng, depth_db=8.0, rate=rate)
+    if rng.random() < 0.5:
+        far = effects.high_pass(far, float(np.exp(rng.uniform(4.6, 8.0))), rate=rate)
+    far = np.concatenate((np.zeros(late, np.float32), _random_compressor(far, rng, rate=rate)))
+    level = float(np.abs(audio).max()) / max(1e-9, float(np.abs(far).max()))
+    gain = np.float32(level * 10.0 ** (rng.uniform(-24.0, -4.0) / 20.0))
+    return np.asarray(audio + gain * far[: len(audio)], np.float32)
 
 
 def _random_compressor(
