@@ -42,6 +42,8 @@ class PickSettings:
         Least activation of an onset, for each scoring class, 0 to 1.
     second : float
         Least activation of a second tom or cymbal struck together with a first.
+    open_margin : float
+        By how much the open hi-hat's activation has to exceed the closed one's.
     reach : int
         Frames on each side that a peak must top.
     gap : float
@@ -54,6 +56,7 @@ class PickSettings:
 
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
     second: float = 0.6
+    open_margin: float = 0.0
     reach: int = 2
     gap: float = 0.03
     chord: float = 0.015

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.drums import DRUMS, OPEN_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings
 from drum2midi.transcription import Hit
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MEMBERS: Final = tuple(
     tuple(i for i, drum in enumerate(DRUMS) if drum.scoring == name) for name in SCORING_CLASSES
 )
+_OPEN_HAT: Final = DRUMS.index(OPEN_HAT)
 # Classes of which two drums can be struck at once: a snare and its rim cannot, two toms can.
 _SEVERAL: Final = frozenset({"TT", "CY"})
 _SENSITIVITY_RANGE: Final = 6.0
@@ -122,6 +123,7 @@ def _struck(
     near = slice(max(0, peak - 1), peak + 2)
     members = _MEMBERS[column]
     scores = activations.drums[near].max(axis=0)
+    scores[_OPEN_HAT] -= settings.open_margin
     best = max(members, key=lambda i: scores[i])
     struck = [best]
     if SCORING_CLASSES[column] in _SEVERAL:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from drum2midi.drums import (
+    CLOSED_HAT,
     CRASH,
     CROSS_STICK,
     DRUMS,
     FLOOR_TOM,
     HIGH_TOM,
     KICK,
+    OPEN_HAT,
     RIDE,
     SCORING_CLASSES,
     SNARE,
@@ -102,3 +104,10 @@ def test_thresholds_belong_to_their_class() -> None:
 def test_peaks(curve: list[float], expected: list[int]) -> None:
     peaks = find_peaks(np.array(curve, np.float32), threshold=0.5, reach=2, gap=4.0)
     assert peaks.tolist() == expected
+
+
+@pytest.mark.parametrize(("margin", "heard"), [(0.0, OPEN_HAT), (0.3, CLOSED_HAT)])
+def test_an_open_hat_has_to_be_clearly_open(margin: float, heard: Drum) -> None:
+    heard_as_both = bells((1.0, OPEN_HAT, 0.8, 90), (1.0, CLOSED_HAT, 0.6, 70))
+    (hit,) = pick_hits(heard_as_both, PickSettings(open_margin=margin))
+    assert hit.drum is heard

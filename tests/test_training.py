@@ -399,3 +399,27 @@ def test_what_lingers_decays_and_begins_with_the_stroke() -> None:
         assert not one[:50].any()
         assert 1.0 < one[50, 0] < 2.0
         np.testing.assert_allclose(one[52:] / one[51:-1], one[52, 0] / one[51, 0], rtol=1e-3)
+
+
+def test_how_clearly_open_a_hat_must_be_is_chosen_on_recordings(tmp_path: Path) -> None:
+    for name in ("annotations", "drums"):
+        (tmp_path / name).mkdir()
+    track = mido.MidiTrack()
+    for key in (46, 42, 46, 42):
+        track.append(mido.Message("note_on", note=key, velocity=90, time=480))
+    mido.MidiFile(tracks=[track]).save(tmp_path / "annotations" / "a.mid")
+    soundfile.write(tmp_path / "drums" / "a.wav", place(crack(), [0.5], 3.0), RATE)
+    closed, opened = DRUMS.index(drums.CLOSED_HAT), DRUMS.index(drums.OPEN_HAT)
+
+    def listen(features: np.ndarray) -> Activations:
+        """Every hat leans to open, those that are by more."""
+        classes = np.zeros((len(features), 5), np.float32)
+        heard = np.zeros((len(features), len(DRUMS)), np.float32)
+        for second, lead in ((0.5, 0.5), (1.0, 0.15), (1.5, 0.5), (2.0, 0.15)):
+            frame = round(second * 100)
+            classes[frame, SCORING_CLASSES.index("HH")] = 0.9
+            heard[frame, [closed, opened]] = 0.4, 0.4 + lead
+        return Activations(classes, heard, heard, 100.0)
+
+    picking, _ = tune(listen, tmp_path, SETTINGS)
+    assert picking.open_margin == pytest.approx(0.2)

@@ -16,7 +16,7 @@ import mido
 import numpy as np
 
 from drum2midi.audio import stream_audio
-from drum2midi.drums import BY_MIDI, SCORING_CLASSES
+from drum2midi.drums import BY_MIDI, OPEN_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, log_mel
@@ -32,9 +32,11 @@ WINDOW: Final = 0.05
 
 _MACRO_WEIGHT: Final = 0.25
 _THRESHOLDS: Final = tuple(round(0.08 + 0.04 * i, 2) for i in range(22))
+_MARGINS: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 _AUDIO: Final = (".flac", ".wav")
 
-# Strokes of every class: seconds.
+_OPEN: Final = OPEN_HAT.name
+# Strokes of every class, and of the open hi-hat: seconds.
 Strokes = Mapping[str, "NDArray[np.float64]"]
 # Matched, annotated and estimated strokes, by folder, class and threshold.
 _Counts = Mapping[tuple[str, int, float], "NDArray[np.float64]"]
@@ -81,7 +83,8 @@ def tune(
     folders = sorted({folder for folder, _, _ in heard})
     chosen = _climb(counts, folders)
     scores = {folder: _micro(counts, folder, chosen) for folder in folders}
-    return replace(picking, thresholds=chosen), scores
+    picking = replace(picking, thresholds=chosen)
+    return replace(picking, open_margin=_open_margin(heard, picking)), scores
 
 
 def confusions(
@@ -131,13 +134,19 @@ def _features(path: Path, features: FeatureSettings) -> NDArray[np.float32]:
 
 
 def annotated(path: Path) -> Strokes:
-    """The strokes of an annotation: seconds in order, each once, for every scoring class."""
-    strokes: dict[str, list[float]] = {name: [] for name in SCORING_CLASSES}
+    """The strokes of an annotation: seconds in order, each once.
+
+    For every scoring class, and under the open hi-hat's name those of the open hi-hat.
+    """
+    strokes: dict[str, list[float]] = {name: [] for name in (*SCORING_CLASSES, _OPEN)}
     seconds = 0.0
     for message in mido.MidiFile(path):
         seconds += message.time
         if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
-            strokes[BY_MIDI[message.note].scoring].append(seconds)
+            drum = BY_MIDI[message.note]
+            strokes[drum.scoring].append(seconds)
+            if drum is OPEN_HAT:
+                strokes[_OPEN].append(seconds)
     return {name: np.unique(np.round(times, 3)) for name, times in strokes.items()}
 
 
@@ -180,6 +189,23 @@ def _count(heard: Sequence[tuple[str, Strokes, Activations]], picking: PickSetti
                 key = (folder, column, threshold)
                 counts[key] = counts.get(key, np.zeros(3)) + numbers
     return counts
+
+
+def _open_margin(heard: Sequence[tuple[str, Strokes, Activations]], picking: PickSettings) -> float:
+    """The margin with the best F of open hi-hats, averaged over folders; the least, if equal."""
+
+    def score(margin: float) -> float:
+        totals: dict[str, NDArray[np.float64]] = {}
+        for folder, truth, activations in heard:
+            hits = pick_hits(activations, replace(picking, open_margin=margin))
+            estimate = np.array([hit.onset for hit in hits if hit.drum is OPEN_HAT])
+            matched = len(_match(truth[_OPEN], estimate))
+            counts = np.array([matched, len(truth[_OPEN]), len(estimate)], np.float64)
+            totals[folder] = totals.get(folder, np.zeros(3)) + counts
+        rows = [row for row in totals.values() if row[1]]
+        return float(np.mean([2.0 * row[0] / (row[1] + row[2]) for row in rows])) if rows else 0.0
+
+    return max(_MARGINS, key=score)
 
 
 def _micro(counts: _Counts, folder: str, thresholds: Sequence[float]) -> float:
