@@ -7,8 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from drum2midi.errors import InputError
+
+WRITTEN_BY: Final = "drum2midi"
+"""What a file that may be written over unasked has near its beginning."""
+
+_HEAD: Final = 4096
 
 
 @contextmanager
@@ -30,9 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_writable(path)
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-        )
+        # Not the file's own name before it: together they may be too long for the disk.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".drum2midi-", suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -55,6 +60,33 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: it is a folder")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: the folder is not yours to write in")
+
+
+def check_ours(path: Path) -> None:
+    """Raise `InputError` if there is a file that this program did not write: perhaps the truth."""
+    try:
+        with path.open("rb") as file:
+            ours = WRITTEN_BY.encode() in file.read(_HEAD)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if not ours:
+        raise InputError(f"cannot write {path}: it is there already; -o names another or that one")
+
+
+def check_apart(path: Path, recording: Path) -> None:
+    """Raise `InputError` if writing `path` would write over the recording."""
+    if path.exists() and recording.exists() and path.samefile(recording):
+        raise InputError(f"cannot write {path}: it is the recording itself")
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise `InputError` if no folder can be made there, or one with something in it is there."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"cannot write {folder}: there is something there already")
+    if not folder.resolve().parent.is_dir():
+        raise InputError(f"cannot write {folder}: there is no folder {folder.parent}")
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:

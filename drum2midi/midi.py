@@ -19,7 +19,8 @@ import numpy as np
 
 from drum2midi.drummaps import GM, DrumMap
 from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
-from drum2midi.files import replacing
+from drum2midi.errors import InputError
+from drum2midi.files import WRITTEN_BY, replacing
 from drum2midi.form import section_letters
 from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
 
@@ -38,6 +39,7 @@ _HAT_POSITIONS: Final = {OPEN_HAT: 0, CLOSED_HAT: 127, PEDAL_HAT: 127}
 _NOTE_TICKS: Final = TICKS // 4
 _GRACE_TICKS: Final = TICKS // 16
 _SLOWEST, _FASTEST = 30.0, 300.0
+_SLOWEST_TEMPO: Final = (1 << 24) - 1  # microseconds a quarter, in three bytes
 # A beat that ends this close to where the last tempo would put it needs no new one.
 _TEMPO_TOLERANCE: Final = 0.0002
 
@@ -104,7 +106,10 @@ def to_mido(
 
     tempo_map = map_tempo(transcription.grid)
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
-    conductor = [(0, mido.MetaMessage("track_name", name=_ascii(transcription.title)))]
+    conductor = [
+        (0, mido.MetaMessage("track_name", name=_ascii(transcription.title))),
+        (0, mido.MetaMessage("text", text=f"written by {WRITTEN_BY}")),
+    ]
     conductor += [
         (
             tick,
@@ -201,6 +206,8 @@ def _tempi(ticks: Sequence[int], seconds: Sequence[float]) -> tuple[tuple[int, i
                 at = end
                 continue
         tempo = max(1, round((seconds[i + 1] - at) / quarters * 1e6))
+        if tempo > _SLOWEST_TEMPO:
+            raise InputError(f"a beat of {tempo * 1e-6:.1f} s is longer than a MIDI file can say")
         events.append((ticks[i], tempo))
         at += tempo * 1e-6 * quarters
     return tuple(events)

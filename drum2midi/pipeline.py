@@ -7,7 +7,8 @@ Each arrow is one public function of the module of that name, and can be called 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from drum2midi.onsets import pick_hits
 from drum2midi.quantise import parse_values, quantise
 from drum2midi.separation import Passage, passage_to_hear
 from drum2midi.tags import read_tags
-from drum2midi.transcription import Metre, Transcription
+from drum2midi.transcription import Hit, Metre, Transcription
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 _SEPARATING: Final = 0.9
 """Share of the work that separation is, where the drums are separated first."""
+
+_AROUND: Final = 0.3
+"""Seconds listened to around a passage: what is cut off hard sounds like a stroke."""
+
+_EARLY: Final = 0.01
+"""Seconds by which a stroke with which a passage begins may seem to come before it."""
 
 
 class _Counted:
@@ -112,7 +119,8 @@ def transcribe(
         progress=progress and (lambda share: progress(_SEPARATING * share)),
     )
     rate = listener.features.sample_rate
-    audio = _Counted(stream_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end))
+    wide = heard.widened(_AROUND)
+    audio = _Counted(stream_audio(wide.path, sample_rate=rate, start=wide.start, end=wide.end))
     features = log_mel(audio, listener.features)
     before = 0.0 if heard.path == path else _SEPARATING
     activations = listener.activations(
@@ -120,11 +128,11 @@ def transcribe(
     )
     hits = pick_hits(activations, listener.picking, sensitivity=sensitivity)
     if namer is not None:
-        samples = read_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end).samples
+        samples = read_audio(wide.path, sample_rate=rate, start=wide.start, end=wide.end).samples
         hits = namer.name(hits, samples, sensitivity=sensitivity)
+    hits, duration = _inside(heard, hits, audio.samples / rate, heard.start - wide.start)
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
-    duration = audio.samples / rate
     bars = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
     notes, swing = quantise(hits, bars, divisions=divisions)
     tags = read_tags(path)
@@ -138,3 +146,19 @@ def transcribe(
         composer=tags.artist,
         swing=swing,
     )
+
+
+def _inside(
+    passage: Passage, hits: Sequence[Hit], seconds: float, before: float
+) -> tuple[tuple[Hit, ...], float]:
+    """The strokes of a passage, counted from its start, and its length.
+
+    `seconds` were listened to, from `before` the passage on.
+    """
+    length = seconds - before
+    if passage.end is not None:
+        length = min(length, passage.end - passage.start)
+    moved = [replace(hit, onset=hit.onset - before) for hit in hits] if before else hits
+    ends = length if passage.end is not None else float("inf")
+    inside = [hit for hit in moved if -_EARLY <= hit.onset < ends]
+    return tuple(replace(hit, onset=max(0.0, hit.onset)) for hit in inside), length

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _SAME_ONSET: Final = 0.001
+_DRUM_CHANNEL: Final = 9  # channel 10, as people count
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def read_performance(path: Path, *, beats: Path | None = None) -> Performance:
     Parameters
     ----------
     path : Path
-        In text, a drum is a scoring class, a name of the vocabulary or a General MIDI note.
+        In text, a drum is a scoring class, a name of the vocabulary or a General MIDI note;
+        in a ``.mid``, strokes are on channel 10, or on all if nothing is played on that one.
     beats : Path, optional
         Text with "seconds number-in-bar", which then tells the beats.
 
@@ -91,6 +93,8 @@ def read_performance(path: Path, *, beats: Path | None = None) -> Performance:
     if beats is None:
         return performance
     rows = np.array([_numbers(beats, i, line) for i, line in _lines(beats)]).reshape(-1, 2)
+    if np.any(np.diff(rows[:, 0]) <= 0):
+        raise InputError(f"{beats}: its beats do not go forward")
     return Performance(
         performance.seconds,
         performance.classes,
@@ -100,15 +104,41 @@ def read_performance(path: Path, *, beats: Path | None = None) -> Performance:
     )
 
 
-def _read_midi(path: Path) -> Performance:
-    import mido
+def open_midi(path: Path) -> mido.MidiFile:
+    """Parse a MIDI file.
 
+    Raises
+    ------
+    InputError
+        If it is none, or what it says of metre or time makes no sense.
+    """
+    import mido
+    from mido.midifiles.meta import KeySignatureError
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
         file = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a MIDI file ({error or 'it ends early'})") from None
+    except (OSError, EOFError, ValueError, LookupError, KeySignatureError) as error:
+        raise InputError(f"{path}: not a MIDI file ({str(error) or 'it ends early'})") from None
+    if file.type == 2:
+        raise InputError(f"{path}: holds several songs, one on each track")
     if file.ticks_per_beat <= 0:
         raise InputError(f"{path}: its time is not counted in beats")
+    metres = [m for track in file.tracks for m in track if m.type == "time_signature"]
+    if any(metre.numerator < 1 for metre in metres):
+        raise InputError(f"{path}: a metre of no beats in it")
+    return file
+
+
+def on_drum_channel(notes: Sequence[tuple[int, _T]]) -> list[_T]:
+    """Of notes with their channels those of channel 10; all, if nothing is played on that."""
+    drums = [note for channel, note in notes if channel == _DRUM_CHANNEL]
+    return drums or [note for _, note in notes]
+
+
+def _read_midi(path: Path) -> Performance:
+    file = open_midi(path)
     tempi, metres, notes, end = _events(file)
     ticks = np.array([tick for tick, _, _ in notes], np.float64)
     order = np.argsort(ticks, kind="stable")
@@ -136,7 +166,8 @@ _Metres = Sequence[tuple[int, Metre]]
 def _events(
     file: mido.MidiFile,
 ) -> tuple[_Tempi, _Metres, list[tuple[int, Drum, int]], int]:
-    tempi, metres, notes, end = [(0, 500_000)], [(0, Metre(4, 4))], [], 0
+    tempi, metres, end = [(0, 500_000)], [(0, Metre(4, 4))], 0
+    notes: list[tuple[int, tuple[int, Drum, int]]] = []
     for track in file.tracks:
         tick = 0
         for message in track:
@@ -146,9 +177,10 @@ def _events(
             elif message.type == "time_signature":
                 metres.append((tick, Metre(message.numerator, message.denominator)))
             elif message.type == "note_on" and message.velocity and message.note in BY_MIDI:
-                notes.append((tick, BY_MIDI[message.note], message.velocity))
+                note = (tick, BY_MIDI[message.note], message.velocity)
+                notes.append((message.channel, note))
         end = max(end, tick)
-    return _last_at_each(tempi), _last_at_each(metres), notes, end
+    return _last_at_each(tempi), _last_at_each(metres), on_drum_channel(notes), end
 
 
 def _last_at_each(events: Sequence[tuple[int, _T]]) -> list[tuple[int, _T]]:
@@ -203,7 +235,7 @@ def _read_text(path: Path) -> Performance:
             rows.append((float(parts[0]), name, velocity))
         except ValueError:
             name = ""
-        if not name:
+        if not name or not np.isfinite(rows[-1][0]):
             raise InputError(f"{path}, line {number}: not 'seconds drum [velocity]': {line!r}")
     rows.sort(key=lambda row: row[0])
     return Performance(
@@ -239,7 +271,9 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 def _numbers(path: Path, number: int, line: str) -> tuple[float, float]:
     try:
-        time, beat = line.split()[:2]
-        return float(time), float(beat)
+        time, beat = (float(part) for part in line.split()[:2])
+        if not np.isfinite(time):
+            raise ValueError(line)
+        return time, beat
     except ValueError:
         raise InputError(f"{path}, line {number}: not 'seconds number-in-bar': {line!r}") from None

@@ -53,6 +53,11 @@ class Passage:
     start: float = 0.0
     end: float | None = None
 
+    def widened(self, seconds: float) -> Passage:
+        """With so much more before and after it as there is."""
+        end = None if self.end is None else self.end + seconds
+        return Passage(self.path, max(0.0, self.start - seconds), end)
+
 
 @dataclass(frozen=True)
 class _Sound:

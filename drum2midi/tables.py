@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from drum2midi.drums import BY_NAME
 from drum2midi.errors import InputError
@@ -68,9 +68,12 @@ def read_json(path: Path) -> Transcription:
         If the file cannot be read or is no transcription.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         bars = [Bar(Metre.parse(bar["metre"]), tuple(bar["beats"])) for bar in document["bars"]]
         grid = Grid(tuple(bars), float(document["end"]), float(document["grid_confidence"]))
+        swing = float(document["swing"])
+        if not 0.5 <= swing < 0.75:
+            raise ValueError(f"swing {swing}")
         rows = document["hits"]
         notes = sorted(
             (_note(row, grid) for row in rows), key=attrgetter("bar", "position", "onset")
@@ -86,20 +89,26 @@ def read_json(path: Path) -> Transcription:
             float(document["duration"]),
             title=str(document["title"]),
             composer=str(document["composer"]),
-            swing=float(document["swing"]),
+            swing=swing,
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: is not a transcription as JSON: {error!r}") from None
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
 
 
 def _note(row: Mapping[str, Any], grid: Grid) -> Note:
     bar, position = row["bar"] - 1, Fraction(row["position"]).limit_denominator(24)
     if not (0 <= bar < len(grid.bars) and 0 <= position < grid.bars[bar].length):
         raise ValueError(f"no place {row['position']} in bar {row['bar']}")
-    if not 1 <= row["velocity"] <= 127:
+    if not (isinstance(row["velocity"], int) and 1 <= row["velocity"] <= 127):
         raise ValueError(f"velocity {row['velocity']}")
+    if not 0.0 <= (row.get("openness") or 0.0) <= 1.0:
+        raise ValueError(f"openness {row['openness']}")
     return Note(
         bar,
         position,

@@ -135,7 +135,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         times = self.beat_times
-        if len(times) < 2 or np.any(np.diff(times) <= 0):
+        if len(times) < 2 or not np.all(np.diff(times) > 0):
             raise ValueError("a grid needs at least one bar, and beats that go forward in time")
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Final
 
 from drum2midi.drummaps import find_drum_map
 from drum2midi.errors import InputError
-from drum2midi.files import check_writable
+from drum2midi.files import check_apart, check_writable
 from drum2midi.sheet import PAPERS, ROLLS
 from drum2midi.transcription import Transcription
 
@@ -78,9 +78,8 @@ def check_output(path: Path, options: WriteOptions) -> None:
         known = ", ".join(SUFFIXES)
         raise InputError(f"{path}: cannot tell the format from {path.suffix!r}; use {known}")
     check_writable(path)
-    song = options.recording
-    if song is not None and path.exists() and song.exists() and path.samefile(song):
-        raise InputError(f"cannot write {path}: it is the recording itself")
+    if options.recording is not None:
+        check_apart(path, options.recording)
 
 
 def save(transcription: Transcription, path: Path, options: WriteOptions) -> None:

@@ -17,6 +17,8 @@ import pytest
 import soundfile
 from conftest import RATE, place, thump
 
+from drum2midi import transcribe
+
 
 def drum2midi(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "drum2midi", *map(str, arguments)]
@@ -95,6 +97,39 @@ def test_a_passage(beat_wav: Path, tmp_path: Path) -> None:
     assert max(hit["seconds"] for hit in hits) < 2.0
 
 
+@pytest.mark.parametrize(("start", "end"), [(1.1, 3.3), (2.29, 4.71), (0.77, 2.8)])
+def test_a_passage_has_the_strokes_that_the_whole_has(start: float, end: float) -> None:
+    """A tail that is cut off hard looks like an attack; nothing may be heard there."""
+    song = Path(__file__).parents[1] / "examples" / "funk.ogg"
+    whole = [hit.onset - start for hit in transcribe(song).hits]
+    part = [hit.onset for hit in transcribe(song, start=start, end=end).hits]
+    assert all(min(abs(onset - other) for other in whole) < 0.03 for onset in part)
+    assert part[0] > min(abs(onset) for onset in whole if onset > -0.01) - 0.03
+
+
+def test_a_name_as_long_as_a_name_can_be(beat_wav: Path, tmp_path: Path) -> None:
+    song = tmp_path / f"{'x' * 243}.wav"
+    song.write_bytes(beat_wav.read_bytes())
+    assert drum2midi(song).stderr == ""
+    assert song.with_suffix(".musicxml").is_file()
+
+
+def test_what_lies_beside_the_song_is_not_written_over_unasked(
+    beat_wav: Path, tmp_path: Path
+) -> None:
+    song = tmp_path / "beat.wav"
+    song.write_bytes(beat_wav.read_bytes())
+    truth = tmp_path / "beat.mid"
+    mido.MidiFile(tracks=[mido.MidiTrack()]).save(truth)
+    before = truth.read_bytes()
+    assert f"cannot write {truth}: it is there already" in fails(song, folder=tmp_path)
+    assert truth.read_bytes() == before
+    assert drum2midi(song, "-o", truth).returncode == 0
+    # What it wrote itself it may write again.
+    assert drum2midi(song, "-q").returncode == 0
+    assert drum2midi(song, "-q").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("name", "samples", "rate"),
     [
@@ -144,6 +179,8 @@ def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -
     none = tmp_path / "none.wav"
     assert fails(none, folder=tmp_path) == f"{none}: no such file"
     assert fails(tmp_path, folder=tmp_path) == f"{tmp_path}: is a folder, not a recording"
+    assert fails("", folder=tmp_path) == ".: is a folder, not a recording"
+    assert fails("/", folder=tmp_path) == "/: is a folder, not a recording"
     empty = tmp_path / "empty.wav"
     empty.touch()
     assert fails(empty, folder=tmp_path) == f"{empty}: is empty"

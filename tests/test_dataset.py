@@ -217,6 +217,8 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
         build_dataset([tmp_path / "songs"], out, settings=PLAIN)
     with pytest.raises(InputError, match="three shares, of train"):
         BuildSettings(shares=(0, 1, 1))
+    with pytest.raises(InputError, match="three shares, of train"):
+        BuildSettings(shares=(0.8, float("nan"), 0.1))
 
 
 def test_a_data_set_that_was_changed_is_refused(songs: Path, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def test_two_transcriptions_have_a_picture_too(pairs: Path, tmp_path: Path) -> N
         (["{pairs}", "--json", "{out}/nowhere/x.json"], "there is no folder"),
         (["{pairs}", "--model", "{out}/x.onnx"], "no such model file"),
         (["{out}"], "no labelled audio"),
+        (["{pairs}", "--window", "0.1"], "--window goes with two files"),
+        (["{pairs}/0.mid", "{pairs}/1.mid", "--split", "all"], "--split goes with a data set"),
     ],
 )
 def test_what_cannot_be_scored_is_said(

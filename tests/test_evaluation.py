@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
@@ -92,6 +93,36 @@ def test_beats_from_text(two_bars: Transcription, tmp_path: Path) -> None:
     assert result.beats == pytest.approx(2 * 8 / (8 + 10), abs=1e-12)
 
 
+def test_only_channel_10_is_drums_if_anything_is_on_it(tmp_path: Path) -> None:
+    drums, bass = mido.MidiTrack(), mido.MidiTrack()
+    for _ in range(8):
+        drums.append(mido.Message("note_on", channel=9, note=36, velocity=90, time=240))
+        bass.append(mido.Message("note_on", channel=1, note=38, velocity=90, time=200))
+    mido.MidiFile(tracks=[drums, bass]).save(tmp_path / "band.mid")
+    assert read_performance(tmp_path / "band.mid").classes == ("KD",) * 8
+    mido.MidiFile(tracks=[bass]).save(tmp_path / "other.mid")
+    assert read_performance(tmp_path / "other.mid").classes == ("SD",) * 8
+
+
+HEADER = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", r"not a MIDI file \(it ends early\)"),
+        (HEADER + b"\x0a\0\xff\x59\2\x60\1\0\xff\x2f\0", "not a MIDI file"),  # a key
+        (HEADER + b"\x08\0\xff\x58\0\0\xff\x2f\0", "not a MIDI file"),  # a metre cut short
+        (HEADER + b"\x0c\0\xff\x58\4\0\2\x18\x08\0\xff\x2f\0", "a metre of no beats"),
+        (b"MThd\0\0\0\6\0\2\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "several songs"),
+    ],
+)
+def test_odd_midi_files(content: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.mid").write_bytes(content)
+    with pytest.raises(InputError, match=rf"odd\.mid: .*{reason}"):
+        read_performance(tmp_path / "odd.mid")
+
+
 def test_errors_name_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.mid: no such file"):
         read_performance(tmp_path / "none.mid")
@@ -104,6 +135,12 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
     good = text(tmp_path / "good.txt", "1.0 KD")
     with pytest.raises(InputError, match=r"x\.beats, line 1: not 'seconds number-in-bar'"):
         read_performance(good, beats=text(tmp_path / "x.beats", "one"))
+    with pytest.raises(InputError, match=r"nan\.txt, line 1: not 'seconds drum"):
+        read_performance(text(tmp_path / "nan.txt", "nan KD"))
+    with pytest.raises(InputError, match=r"y\.beats, line 1: not 'seconds number-in-bar'"):
+        read_performance(good, beats=text(tmp_path / "y.beats", "nan 1"))
+    with pytest.raises(InputError, match=r"z\.beats: its beats do not go forward"):
+        read_performance(good, beats=text(tmp_path / "z.beats", "2 1", "1 2"))
     nothing = read_performance(text(tmp_path / "empty.txt"))
     with pytest.raises(InputError, match="the reference has no stroke"):
         evaluate(nothing, nothing)

@@ -62,7 +62,7 @@ def test_exact_ticks(two_bars: Transcription) -> None:
 def test_conductor(two_bars: Transcription) -> None:
     events = [(m.type, m.time) for m in to_mido(two_bars).tracks[0]]
     assert events == [
-        ("track_name", 0), ("time_signature", 0), ("set_tempo", 0),
+        ("track_name", 0), ("text", 0), ("time_signature", 0), ("set_tempo", 0),
         ("time_signature", 960), ("end_of_track", 8 * 480),
     ]  # fmt: skip
     tempo = next(m for m in to_mido(two_bars).tracks[0] if m.type == "set_tempo")

@@ -147,6 +147,9 @@ def test_oneshots_with_an_index(tmp_path: Path) -> None:
     index_of_oneshots(tmp_path, [["k1.wav", "banjo", "one", ""]])
     with pytest.raises(InputError, match=r"index\.csv, line 2: unknown drum 'banjo'"):
         read_source(tmp_path)
+    (tmp_path / "index.csv").write_bytes(b"file,piece,kit\nkick\xe9.wav,kick,k\n")
+    with pytest.raises(InputError, match=r"index\.csv: not UTF-8 text \(byte 20\)"):
+        read_source(tmp_path)
     index_of_oneshots(tmp_path, [["k1.wav"]])
     with pytest.raises(InputError, match=r"line 2: not as many fields"):
         read_source(tmp_path)

@@ -378,6 +378,8 @@ def test_the_command(tmp_path: Path, weights: Path) -> None:
     doc = command("separate", song, "-o", tmp_path / "a.doc", "--weights", weights)
     assert doc.returncode == 1
     assert doc.stderr == f"drum2midi: {tmp_path / 'a.doc'}: a stem is written as .wav or .flac\n"
+    same = command("separate", song, "-o", song, "--weights", weights)
+    assert same.stderr == f"drum2midi: cannot write {song}: it is the recording itself\n"
     none = command("separate", tmp_path / "none.wav", "--weights", weights)
     assert none.stderr == f"drum2midi: {tmp_path / 'none.wav'}: no such file\n"
 

@@ -49,12 +49,33 @@ def test_json_keeps_rolls_and_openness(tmp_path: Path) -> None:
         ({"bar": 9}, "no place 0.0 in bar 9"),
         ({"position": 4.0}, "no place 4.0 in bar 1"),
         ({"velocity": 200}, "velocity 200"),
+        ({"velocity": 64.5}, "velocity 64.5"),
+        ({"position": float("inf")}, "Infinity is not a number"),
+        ({"openness": 2}, "openness 2"),
+        ({"openness": "wide"}, "not supported between"),
     ],
 )
 def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_path: Path) -> None:
     CASES["backbeat"].read().save(tmp_path / "a.json")
     document = json.loads((tmp_path / "a.json").read_text())
     document["hits"][0] |= change
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"a\.json: is not a transcription as JSON: .*{reason}"):
+        Transcription.load(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"swing": 5}, "swing 5"),
+        ({"swing": float("nan")}, "NaN is not a number"),
+        ({"end": 0}, "beats that go forward"),
+        ({"end": 1e400}, "Infinity is not a number"),
+    ],
+)
+def test_a_grid_that_cannot_be(change: dict[str, object], reason: str, tmp_path: Path) -> None:
+    CASES["backbeat"].read().save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text()) | change
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(InputError, match=rf"a\.json: is not a transcription as JSON: .*{reason}"):
         Transcription.load(tmp_path / "a.json")

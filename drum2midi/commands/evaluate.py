@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from drum2midi.commands import console
 from drum2midi.errors import InputError, check_extra
+
+_WINDOW: Final = 0.05
 
 
 def evaluate_command(
@@ -28,15 +30,20 @@ def evaluate_command(
         typer.Option(help="With REF: text 'seconds number-in-bar' a line, beats of REF."),
     ] = None,
     window: Annotated[
-        float, typer.Option(help="With REF: seconds within which strokes match.")
-    ] = 0.05,
+        float | None,
+        typer.Option(help="With REF: seconds within which strokes match. [default: 0.05]"),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With DATA: the model. [default: the one that ships]"),
     ] = None,
     split: Annotated[
-        str, typer.Option(metavar="train|validation|test|all", help="Of a data set: which part.")
-    ] = "test",
+        str | None,
+        typer.Option(
+            metavar="train|validation|test|all",
+            help="Of a data set: which part. [default: test]",
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -66,31 +73,40 @@ def evaluate_command(
     if reference.is_dir():
         if estimate is not None or beats is not None:
             raise InputError(f"{reference}: a folder is scored with --model, not with a file")
-        _evaluate_model(reference, model, split, classes, picture, json_file, quiet)
+        if window is not None:
+            raise InputError("evaluate: --window goes with two files")
+        _evaluate_model(reference, model, split or "test", classes, picture, json_file, quiet)
     elif estimate is None:
         raise InputError(
             f"{reference}: say what to score: drum2midi evaluate {reference.name} mine.mid"
         )
     else:
-        _evaluate_pair(reference, estimate, beats, window, picture, json_file)
+        for name, value in (("--model", model), ("--split", split), ("--classes", classes)):
+            if value is not None:
+                raise InputError(f"evaluate: {name} goes with a data set or folder")
+        _evaluate_pair(reference, estimate, beats, window, picture, json_file, quiet)
 
 
 def _evaluate_pair(
     reference: Path,
     estimate: Path,
     beats: Path | None,
-    window: float,
+    window: float | None,
     picture: Path | None,
     json_file: Path | None,
+    quiet: bool,
 ) -> None:
     from drum2midi.evaluation import CONFUSION_LABELS, evaluate
     from drum2midi.references import read_performance
     from drum2midi.report import draw_report, print_table, write_report
 
     result = evaluate(
-        read_performance(reference, beats=beats), read_performance(estimate), window=window
+        read_performance(reference, beats=beats),
+        read_performance(estimate),
+        window=_WINDOW if window is None else window,
     )
-    print_table(result)
+    if not quiet:
+        print_table(result)
     if json_file is not None:
         write_report(result, json_file)
     if picture is not None:

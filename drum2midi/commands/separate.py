@@ -36,10 +36,12 @@ def separate_command(
     Takes about twice the song's length on one core. Needs drum2midi[separate].
     """
     console.set_up_logging(quiet=quiet, verbose=False)
+    from drum2midi.files import check_apart
     from drum2midi.separation import Passage, check_stem_output, export_stem, separate
 
     target = output or song.with_name(f"{song.stem}-drums.wav")
     check_stem_output(target)
+    check_apart(target, song)
     with console.progress("separating", quiet=quiet) as progress:
         stem = separate(Passage(song), weights=weights, progress=progress)
     export_stem(stem, target)

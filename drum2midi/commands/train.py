@@ -98,14 +98,23 @@ def train_command(
         typer.Option(help="From nothing: real recordings that choose the thresholds."),
     ] = None,
     pieces: Annotated[
-        int, typer.Option(help="From nothing: pieces of 24 s to render.", min=1)
-    ] = 6000,
-    steps: Annotated[int, typer.Option(help="From nothing: batches to train for.", min=1)] = 6000,
-    workers: Annotated[int, typer.Option(help="From nothing: processes that render.", min=1)] = 1,
+        int | None,
+        typer.Option(help="From nothing: pieces of 24 s to render. [default: 6000]", min=1),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="From nothing: batches to train for. [default: 6000]", min=1),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="From nothing: processes that render. [default: 1]", min=1),
+    ] = None,
     members: Annotated[
-        int,
-        typer.Option(help="From nothing: networks to train; the model is their mean.", min=1),
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="From nothing: networks to train; the model is their mean. [default: 1]", min=1
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same batches.")] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
@@ -119,8 +128,12 @@ def train_command(
     console.set_up_logging(quiet=quiet, verbose=False)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of GPUs it lacks
     chosen = {"--backbone": backbone, "--epochs": epochs, "--rate": rate, "--patience": patience,
-              "--backbone-weights": backbone_weights}  # fmt: skip
+              "--backbone-weights": backbone_weights,
+              "--random-weights": random_weights or None}  # fmt: skip
     full = {"--oneshots": oneshots or None, "--grooves": grooves, "--impulses": impulses}
+    more = {"--soundfont": soundfont or None, "--hold-out": hold_out or None, "--dev-set": dev_set,
+            "--pieces": pieces, "--steps": steps, "--workers": workers,
+            "--members": members}  # fmt: skip
     if dataset is None:
         _refuse(chosen, "goes with --from DATASET")
         if not oneshots or grooves is None or impulses is None or run is None:
@@ -131,12 +144,13 @@ def train_command(
             )
         scores = _from_nothing(
             (tuple(oneshots), grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ())),
-            run, output, dev_set, start=from_model, pieces=pieces, workers=workers,
-            members=members, steps=steps, seed=seed,
+            run, output, dev_set, start=from_model, pieces=pieces or 6000, workers=workers or 1,
+            members=members or 1, steps=steps or 6000, seed=seed,
         )  # fmt: skip
-        typer.echo(scores)
+        if scores and not quiet:
+            typer.echo(scores)
         return
-    _refuse(full, "trains from nothing: it does not go with --from")
+    _refuse({**full, **more}, "trains from nothing: it does not go with --from")
     folder = output.with_suffix(".run") if run is None else run
     if backbone is None:
         if backbone_weights or random_weights:

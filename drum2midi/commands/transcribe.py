@@ -155,6 +155,8 @@ def transcribe_command(
     of a link they are named after its title, in this folder.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose)
+    from drum2midi.audio import check_readable
+    from drum2midi.files import check_ours
     from drum2midi.writers import WriteOptions, check_output, save
 
     options = WriteOptions(
@@ -174,7 +176,11 @@ def transcribe_command(
     with recording(
         song, megabytes=max_download, seconds=max_wait, allowed=allow_private or (), quiet=quiet
     ) as source:
+        check_readable(source.path)
         targets = output or [source.beside.with_suffix(suffix) for suffix in (".mid", ".musicxml")]
+        if not output:
+            for target in targets:
+                check_ours(target)
         options = replace(options, recording=source.path)
         for target in targets:
             check_output(target, options)

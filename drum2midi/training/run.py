@@ -93,6 +93,8 @@ def train(
         If material is missing or a renderer fails.
     """
     settings = settings or RunSettings()
+    if output.suffix != ".onnx":
+        raise InputError(f"{output}: a model file ends in .onnx")
     check_writable(output)
     if dev_set is not None:
         check_dev_set(dev_set)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import mido
 import numpy as np
 
 from drum2midi.audio import stream_audio
@@ -22,7 +21,7 @@ from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, log_mel
 from drum2midi.model import Activations, PickSettings
 from drum2midi.onsets import pick_hits
-from drum2midi.references import of_hits, read_performance
+from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,14 +138,15 @@ def annotated(path: Path) -> Strokes:
     For every scoring class, and under the open hi-hat's name those of the open hi-hat.
     """
     strokes: dict[str, list[float]] = {name: [] for name in (*SCORING_CLASSES, _OPEN)}
-    seconds = 0.0
-    for message in mido.MidiFile(path):
+    seconds, found = 0.0, []
+    for message in open_midi(path):
         seconds += message.time
         if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
-            drum = BY_MIDI[message.note]
-            strokes[drum.scoring].append(seconds)
-            if drum is OPEN_HAT:
-                strokes[_OPEN].append(seconds)
+            found.append((message.channel, (seconds, BY_MIDI[message.note])))
+    for onset, drum in on_drum_channel(found):
+        strokes[drum.scoring].append(onset)
+        if drum is OPEN_HAT:
+            strokes[_OPEN].append(onset)
     return {name: np.unique(np.round(times, 3)) for name, times in strokes.items()}
 
 

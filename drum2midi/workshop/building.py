@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ import soundfile
 
 from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
+from drum2midi.files import check_new_folder
 from drum2midi.workshop.augment import augment
 from drum2midi.workshop.dataset import (
     FORMAT,
@@ -67,7 +69,8 @@ class BuildSettings:
 
     def __post_init__(self) -> None:
         classes_of(self.classes)
-        if len(self.shares) != 3 or min(self.shares) < 0 or not self.shares[0] > 0:
+        good = len(self.shares) == 3 and all(0 <= share < math.inf for share in self.shares)
+        if not good or not self.shares[0] > 0:
             raise InputError(
                 f"split {','.join(map(str, self.shares))}: three shares, of train (not 0), "
                 "validation and test"
@@ -102,14 +105,14 @@ def build_dataset(
         or if there are too few songs to share out.
     """
     settings = settings or BuildSettings()
-    _check_new(folder)
+    check_new_folder(folder)
     recordings = _gather(sources)
     _check_classes(recordings, settings)
     splits = _assign(recordings, settings)
     _warn_of_gaps(recordings, splits, settings)
     plan = _plan(recordings, splits, settings)
     songs = {song: number for number, song in enumerate(dict.fromkeys(r.song for r in recordings))}
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
     try:
         for name in ("audio", "labels"):
             (building / name).mkdir()
@@ -127,13 +130,6 @@ def build_dataset(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return read_dataset(folder)
-
-
-def _check_new(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"cannot write {folder}: there is something there already")
-    if not folder.resolve().parent.is_dir():
-        raise InputError(f"cannot write {folder}: there is no folder {folder.parent}")
 
 
 def _gather(sources: Sequence[Path]) -> list[Recording]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
@@ -23,9 +23,6 @@ from drum2midi.model import PickSettings, load_model, shipped_model
 from drum2midi.workshop.dataset import Dataset, sha256_of
 from drum2midi.workshop.targets import example, plan, take, whole
 from drum2midi.workshop.thresholds import choose_thresholds
-
-if TYPE_CHECKING:
-    pass
 
 _LOG: Final = logging.getLogger(__name__)
 

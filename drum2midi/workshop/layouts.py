@@ -24,6 +24,7 @@ from typing import Final
 
 from drum2midi import drums
 from drum2midi.errors import InputError
+from drum2midi.workshop.lines import as_text
 from drum2midi.workshop.material import Recording, Stroke
 from drum2midi.workshop.scores import check_inside, read_midi_strokes
 from drum2midi.workshop.sounds import Sound, meaning
@@ -109,7 +110,7 @@ def _mdb(root: Path) -> Iterator[Recording]:
 
 
 def _groove(index: Path, *, expanded: bool) -> Iterator[Recording]:
-    with index.open(newline="", encoding="utf-8") as lines:
+    with as_text(index), index.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         rows = [(reader.line_num, row) for row in reader]
     for number, row in rows:
@@ -151,7 +152,9 @@ def _text_strokes(
 ) -> tuple[Stroke, ...]:
     """Strokes of a text file with a line "seconds code" for each."""
     strokes = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    with as_text(path):
+        text = path.read_text(encoding="utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
         parts = line.split()
         if not parts:
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -51,6 +52,15 @@ def _no_number(text: str) -> NoReturn:
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
+
+
+@contextmanager
+def as_text(path: Path) -> Iterator[None]:
+    """Turn what reading `path` as UTF-8 fails with into an `InputError` that names the file."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start + 1})") from None
 
 
 def read_json(path: Path) -> tuple[Any, dict[str, Line]]:

@@ -27,7 +27,7 @@ from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
 from drum2midi.workshop.labels import FORMAT, Labels, read_article, read_labels
 from drum2midi.workshop.layouts import read_layout
-from drum2midi.workshop.lines import read_array, read_json
+from drum2midi.workshop.lines import as_text, read_array, read_json
 from drum2midi.workshop.material import Recording, Stroke
 from drum2midi.workshop.scores import audio_beside, is_audio, read_midi_strokes
 from drum2midi.workshop.slices import INDEX, Slices, read_slices
@@ -156,7 +156,7 @@ def _attack(audio: Path) -> float:
 
 
 def _read_index(index: Path) -> Iterator[Recording]:
-    with index.open(newline="", encoding="utf-8") as lines:
+    with as_text(index), index.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         missing = {"file", "piece", "kit"} - set(reader.fieldnames or ())
         if missing:

@@ -9,10 +9,10 @@ import soundfile
 
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
+from drum2midi.references import on_drum_channel, open_midi
 from drum2midi.workshop.material import Stroke
 
 AUDIO: Final = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a")
-_DRUM_CHANNEL: Final = 9
 _PAST_THE_END: Final = 0.1
 
 
@@ -46,22 +46,13 @@ def read_midi_strokes(path: Path, audio: Path | None = None) -> tuple[Stroke, ..
     InputError
         If the file is no MIDI file, has no stroke, or goes on after the audio has ended.
     """
-    import mido
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        messages = list(mido.MidiFile(path))
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise InputError(f"{path}: not a MIDI file ({error or 'it ends early'})") from None
     seconds, found = 0.0, []
-    for message in messages:
+    for message in open_midi(path):
         seconds += message.time
         if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
             stroke = Stroke(seconds, (BY_MIDI[message.note],), message.velocity)
             found.append((message.channel, stroke))
-    on_drums = [stroke for channel, stroke in found if channel == _DRUM_CHANNEL]
-    strokes = tuple(on_drums or [stroke for _, stroke in found])
+    strokes = tuple(on_drum_channel(found))
     if not strokes:
         raise InputError(f"{path}: no stroke on any drum in it")
     if audio is not None:

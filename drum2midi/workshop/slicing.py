@@ -16,6 +16,7 @@ from drum2midi.audio import read_audio, stream_audio
 from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import log_mel
+from drum2midi.files import check_new_folder
 from drum2midi.model import Activations, Model, load_model
 from drum2midi.onsets import pick_hits
 from drum2midi.workshop.slices import INDEX, Prediction, Slice, Slices, read_slices, slices_index
@@ -104,7 +105,7 @@ def slice_song(
     """
     song, folder = Path(song), Path(folder)
     settings = settings or SliceSettings()
-    _check_new(folder)
+    check_new_folder(folder)
     listener = load_model(None if model is None else Path(model))
     rate = listener.features.sample_rate
     features = log_mel(stream_audio(song, sample_rate=rate), listener.features)
@@ -235,7 +236,7 @@ def _described(
 def _write(slices: Slices, folder: Path, rate: int) -> None:
     """Build the folder beside its place and move it there."""
     try:
-        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from None
     try:
@@ -253,10 +254,3 @@ def _write(slices: Slices, folder: Path, rate: int) -> None:
         raise InputError(f"cannot write {folder}: {error}") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def _check_new(folder: Path) -> None:
-    if not folder.parent.is_dir():
-        raise InputError(f"cannot write {folder}: there is no folder {folder.parent}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"cannot write {folder}: there is something there already")
