@@ -62,16 +62,18 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: the folder is not yours to write in")
 
 
-def check_ours(path: Path) -> None:
-    """Raise `InputError` if there is a file that this program did not write: perhaps the truth."""
+def is_ours(path: Path) -> bool:
+    """Whether there is a file that this program wrote."""
     try:
         with path.open("rb") as file:
-            ours = WRITTEN_BY.encode() in file.read(_HEAD)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    if not ours:
+            return WRITTEN_BY.encode() in file.read(_HEAD)
+    except OSError:
+        return False
+
+
+def check_ours(path: Path) -> None:
+    """Raise `InputError` if there is a file that this program did not write: perhaps the truth."""
+    if path.exists() and not is_ours(path):
         raise InputError(f"cannot write {path}: it is there already; -o names another or that one")
 
 

@@ -79,6 +79,18 @@ def test_pages_are_numbered(tmp_path: Path) -> None:
     assert [path.name for path in written] == ["a.svg", "a-2.svg", "a-3.svg"][: len(written)]
     assert len(written) > 1
     assert sorted(tmp_path.iterdir()) == sorted(written)
+    shorter = write_pages(read_score(BACKBEAT), tmp_path / "a.svg")
+    assert list(tmp_path.iterdir()) == list(shorter) == [tmp_path / "a.svg"]
+
+
+def test_a_second_page_is_not_written_over_another_drawing(tmp_path: Path) -> None:
+    mine = tmp_path / "a-2.svg"
+    mine.write_text("<svg/>")
+    with pytest.raises(InputError, match=r"cannot write .*a-2\.svg: it is there already"):
+        write_pages(read_score(BACKBEAT, times=120), tmp_path / "a.svg")
+    assert list(tmp_path.iterdir()) == [mine]
+    write_pages(read_score(BACKBEAT), tmp_path / "a.svg")
+    assert mine.read_text() == "<svg/>"
 
 
 @pytest.mark.parametrize(("paper", "size"), [("a4", (595.28, 841.89)), ("letter", (612, 792))])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from drum2midi.drums import DRUMS
 from drum2midi.errors import InputError
-from drum2midi.files import replacing
+from drum2midi.files import check_ours, is_ours, replacing
 from drum2midi.transcription import Transcription
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def write_pages(
     Raises
     ------
     InputError
-        For another suffix, paper or way to write rolls, or if a file cannot be written.
+        For another suffix, paper or way to write rolls, or if a file cannot be written; a
+        second page is not written over a file of somebody else's.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -136,10 +137,23 @@ def write_pages(
         from drum2midi.sheet import pdf
 
         contents = {path: pdf.to_bytes(drawn, title=title, author=composer)}
+    # Nobody asked for the names of further pages, so nobody's file may be in their way.
+    for target in [*contents][1:]:
+        check_ours(target)
     for target, content in contents.items():
         with replacing(target) as temporary:
             temporary.write_bytes(content)
+    if suffix == ".svg":
+        _remove_pages(path, len(contents))
     return tuple(contents)
+
+
+def _remove_pages(path: Path, first: int) -> None:
+    """Further pages that a longer song has left there."""
+    index = first
+    while is_ours(stale := _page_path(path, index)):
+        stale.unlink()
+        index += 1
 
 
 def _page_path(path: Path, index: int) -> Path:

@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import verovio
 
 from drum2midi.drums import Drum
+from drum2midi.files import WRITTEN_BY
 from drum2midi.sheet.legend import HEIGHT, draw_legend
 from drum2midi.sheet.svg import (
     NAMESPACE,
@@ -147,8 +148,8 @@ def _is_silent(measure: ET.Element) -> bool:
 def to_bytes(page: ET.Element) -> bytes:
     """An SVG file of a page."""
     ET.register_namespace("", NAMESPACE)
-    xml: bytes = ET.tostring(page, encoding="utf-8", xml_declaration=True)
-    return xml
+    drawing: bytes = ET.tostring(page, encoding="utf-8")
+    return f"<?xml version='1.0' encoding='utf-8'?>\n<!-- {WRITTEN_BY} -->\n".encode() + drawing
 
 
 def _plain(page: ET.Element, width: float, height: float) -> ET.Element:
