@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.dynamics import Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 
@@ -85,10 +86,16 @@ class Activations:
     frame_rate: float
 
 
-def describe(features: FeatureSettings, picking: PickSettings, about: Mapping[str, Any]) -> str:
+def describe(
+    features: FeatureSettings,
+    picking: PickSettings,
+    about: Mapping[str, Any],
+    dynamics: Dynamics | None = None,
+) -> str:
     """The metadata of a model file, as JSON."""
     return json.dumps(
         {
+            **({} if dynamics is None else {"dynamics": asdict(dynamics)}),
             "format": FORMAT,
             "drums": [drum.name for drum in DRUMS],
             "classes": list(SCORING_CLASSES),
@@ -108,6 +115,8 @@ class Model:
     picking : PickSettings
     about : mapping
         What trained it.
+    dynamics : Dynamics, optional
+        How its velocities are set against each other.
     """
 
     def __init__(
@@ -116,12 +125,14 @@ class Model:
         features: FeatureSettings,
         picking: PickSettings,
         about: Mapping[str, Any],
+        dynamics: Dynamics | None = None,
     ) -> None:
         self._session = session
         self._input = session.get_inputs()[0].name
         self.features = features
         self.picking = picking
         self.about = about
+        self.dynamics = dynamics
 
     def activations(
         self,
@@ -183,11 +194,12 @@ def load_model(path: Path | None = None) -> Model:
         if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
             raise InputError(f"{path}: made for another version of drum2midi")
         features, picking = FeatureSettings(**facts["features"]), _picking(facts["picking"])
-    except (KeyError, TypeError) as error:
+        dynamics = _dynamics(facts.get("dynamics"))
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: its description cannot be read ({error})") from None
     if session.get_inputs()[0].shape[-1] != features.bands:
         raise InputError(f"{path}: its network does not take its features' {features.bands} bands")
-    return Model(session, features, picking, facts.get("about", {}))
+    return Model(session, features, picking, facts.get("about", {}), dynamics)
 
 
 @lru_cache(maxsize=2)
@@ -236,6 +248,12 @@ def _onnx_errors() -> tuple[type[Exception], ...]:
 def _picking(stored: Mapping[str, Any]) -> PickSettings:
     thresholds: Sequence[float] = stored["thresholds"]
     return PickSettings(**{**stored, "thresholds": tuple(thresholds)})
+
+
+def _dynamics(stored: Mapping[str, Any] | None) -> Dynamics | None:
+    if stored is None:
+        return None
+    return Dynamics(tuple(tuple(map(float, row)) for row in stored["weights"]))
 
 
 def shipped_model() -> Path:

@@ -1,6 +1,6 @@
 """The pipeline: a recording goes in, a transcription comes out.
 
-    file -> audio -> features -> activations -> hits -> grid -> notes -> files
+    file -> audio -> features -> activations -> hits -> dynamics -> grid -> notes -> files
 
 Each arrow is one public function of the module of that name, and can be called alone.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from drum2midi.audio import check_readable, read_audio, stream_audio
 from drum2midi.beats import track_beats
 from drum2midi.classifier import load_models
+from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import log_mel
 from drum2midi.onsets import pick_hits
@@ -127,6 +128,8 @@ def transcribe(
         features, progress=progress and (lambda share: progress(before + (1.0 - before) * share))
     )
     hits = pick_hits(activations, listener.picking, sensitivity=sensitivity)
+    if listener.dynamics is not None:
+        hits = weigh(hits, features, listener.features, listener.dynamics)
     if namer is not None:
         samples = read_audio(wide.path, sample_rate=rate, start=wide.start, end=wide.end).samples
         hits = namer.name(hits, samples, sensitivity=sensitivity)

@@ -14,12 +14,14 @@ from conftest import RATE, crack, place, thump
 
 from drum2midi import drums
 from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
-from drum2midi.model import Activations, load_model
+from drum2midi.model import Activations, PickSettings, load_model
 from drum2midi.training import effects, examples, render
 from drum2midi.training.examples import CROP, batches, compose
 from drum2midi.training.grooves import Groove, Stroke, list_grooves, read_groove
+from drum2midi.training.loudness import fit_dynamics
 from drum2midi.training.oneshots import draw_kit, load_library
 from drum2midi.training.pieces import (
     SECONDS,
@@ -32,7 +34,7 @@ from drum2midi.training.pieces import (
     scatter,
 )
 from drum2midi.training.tune import tune
-from drum2midi.transcription import Metre
+from drum2midi.transcription import Hit, Metre
 
 SETTINGS = FeatureSettings()
 PIECES = ("kick", "snare", "side_stick", "hihat_closed", "hihat_open", "hihat_pedal", "tom_high",
@@ -423,3 +425,31 @@ def test_how_clearly_open_a_hat_must_be_is_chosen_on_recordings(tmp_path: Path) 
 
     picking, _ = tune(listen, tmp_path, SETTINGS)
     assert picking.open_margin == pytest.approx(0.2)
+
+
+def test_velocities_are_learnt_from_how_loud_strokes_are(sources: Sources, tmp_path: Path) -> None:
+    """A listener that hears every stroke as equally hard; loudness must tell them apart."""
+    renderer = Renderer(sources, SETTINGS, seed=7)
+    for number in range(6):
+        save_piece(renderer.piece(number), piece_path(tmp_path, number))
+    pieces = [load_piece(path) for path in sorted(tmp_path.glob("*.npz"))]
+    heard = iter(pieces)
+
+    def listen(features: np.ndarray) -> Activations:
+        piece = next(heard)
+        classes = np.zeros((len(features), len(SCORING_CLASSES)), np.float32)
+        drum = np.zeros((len(features), len(DRUMS)), np.float32)
+        frames = np.clip(np.round(piece.frames).astype(int), 0, len(features) - 1)
+        groups = [SCORING_CLASSES.index(DRUMS[index].scoring) for index in piece.drum]
+        classes[frames, groups] = drum[frames, piece.drum] = 0.9
+        return Activations(classes, drum, np.full_like(drum, 0.5), SETTINGS.frame_rate)
+
+    fitted = fit_dynamics(listen, tmp_path, SETTINGS, PickSettings())
+    scattered = max(pieces, key=lambda piece: float(piece.velocity.std()))
+    features, _ = compose(scattered, None, SETTINGS, np.random.default_rng(9))
+    alike = [
+        Hit(float(frame) / SETTINGS.frame_rate, DRUMS[index], 64)
+        for frame, index in zip(scattered.frames, scattered.drum, strict=True)
+    ]
+    told = np.array([hit.velocity for hit in weigh(alike, features, SETTINGS, fitted)])
+    assert np.corrcoef(told, scattered.velocity)[0, 1] > 0.5

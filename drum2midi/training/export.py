@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from drum2midi.dynamics import Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import replacing
@@ -29,6 +30,8 @@ def export(
     features: FeatureSettings,
     picking: PickSettings,
     about: Mapping[str, Any],
+    *,
+    dynamics: Dynamics | None = None,
 ) -> None:
     """Write a model file.
 
@@ -42,6 +45,8 @@ def export(
         What goes with the weights.
     about : mapping
         What trained it: anything JSON can hold.
+    dynamics : Dynamics, optional
+        What goes with the weights, likewise.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def export(
         model.export(target, format="onnx", verbose=False)
         network = onnx.load(target)
         entry = network.metadata_props.add()
-        entry.key, entry.value = METADATA_KEY, describe(features, picking, about)
+        entry.key, entry.value = METADATA_KEY, describe(features, picking, about, dynamics)
         onnx.save(network, target)
         difference = float(np.abs(_run(target, probe) - expected).max())
         if difference > TOLERANCE:

@@ -22,6 +22,7 @@ from drum2midi.heatmap import draw_confusion
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
+from drum2midi.training.loudness import fit_dynamics
 from drum2midi.training.network import NetworkSettings, average
 from drum2midi.training.pieces import Sources, start_renderers
 from drum2midi.training.tracking import Tracker, tracked
@@ -115,7 +116,7 @@ def train(
             model = average(
                 [_member(run, settings, member, tracker) for member in range(settings.members)]
             )
-            return _finish(model, sources, settings, dev_set, output, tracker)
+            return _finish(model, pieces, sources, settings, dev_set, output, tracker)
     finally:
         for renderer in crew:
             renderer.terminate()
@@ -139,16 +140,17 @@ def _member(run: Path, settings: RunSettings, member: int, tracker: Tracker) -> 
 
 def _finish(
     model: Any,
+    pieces: Path,
     sources: Sources,
     settings: RunSettings,
     dev_set: Path | None,
     output: Path,
     tracker: Tracker,
 ) -> dict[str, float]:
-    """Choose the thresholds, export, and log what came out."""
+    """Choose the thresholds, set the dynamics, export, and log what came out."""
     picking, scores = PickSettings(), dict[str, float]()
+    listen = _listener(model, settings.features)
     if dev_set is not None:
-        listen = _listener(model, settings.features)
         picking, scores = tune(listen, dev_set, settings.features)
         tracker.metrics({f"micro_f.{name}": score for name, score in scores.items()}, step=0)
         for folder, table in confusions(listen, dev_set, settings.features, picking).items():
@@ -162,7 +164,9 @@ def _finish(
         "held_out_kits": list(sources.without_kits),
         "dev_set_micro_f": scores,
     }
-    export(model, output, settings.features, picking, about)
+    seed = settings.fit.seed
+    dynamics = fit_dynamics(listen, pieces, settings.features, picking, seed=seed)
+    export(model, output, settings.features, picking, about, dynamics=dynamics)
     tracker.file(output)
     return scores
 

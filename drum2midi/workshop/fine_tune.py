@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from drum2midi.dynamics import Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import check_writable, replacing
@@ -59,6 +60,7 @@ class Base:
     onnx: Path
     features: FeatureSettings
     picking: PickSettings
+    dynamics: Dynamics | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def find_base(path: Path | None = None) -> Base:
         if not needed.is_file():
             raise InputError(f"{needed}: no such file; a model to train on is a .keras and a .onnx")
     model = load_model(description)
-    return Base(network, description, model.features, model.picking)
+    return Base(network, description, model.features, model.picking, model.dynamics)
 
 
 def fine_tune(
@@ -291,6 +293,6 @@ def _export(
         "fit": asdict(settings),
         "parameters": int(model.count_params()),
     }
-    export(model, output, base.features, picking, about)
+    export(model, output, base.features, picking, about, dynamics=base.dynamics)
     with replacing(output.with_suffix(".keras")) as target:
         model.save(target)

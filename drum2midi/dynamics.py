@@ -1,0 +1,112 @@
+"""Dynamics: how hard a stroke was, by how loud it came among others of its class.
+
+The network tells velocities from some seconds around a stroke. A drummer's soft and loud
+strokes differ by less than two recordings of one drum do; only next to the recording's other
+strokes of the class does a level tell how hard one was. Here each velocity becomes the
+class's mean plus a weighted sum of what sets the stroke apart: the network's own velocity,
+the level of bands at the attack, and how far they rose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.drums import SCORING_CLASSES
+from drum2midi.features import FeatureSettings
+from drum2midi.transcription import Hit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BANDS: Final = 12
+"""Groups of the features' bands."""
+
+WEIGHTS: Final = 1 + 2 * BANDS
+"""Of the network's velocity, of every group's level and of every group's rise."""
+
+FEWEST: Final = 8
+"""Strokes of a class without which there is nothing to compare with."""
+
+_DECIBELS: Final = 20.0  # of one unit of the features
+_AFTER: Final = slice(0, 4)  # frames from the onset on in which a stroke is loudest
+_BEFORE: Final = slice(-5, -2)  # frames before it that tell what sounded already
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Weights, stored in the model file.
+
+    Attributes
+    ----------
+    weights : tuple of tuple of float
+        For each scoring class, `WEIGHTS` of them.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many.
+    """
+
+    weights: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        if [len(row) for row in self.weights] != [WEIGHTS] * len(SCORING_CLASSES):
+            raise ValueError(f"dynamics need {WEIGHTS} weights for each class")
+
+
+def weigh(
+    hits: Sequence[Hit],
+    features: NDArray[np.float32],
+    settings: FeatureSettings,
+    dynamics: Dynamics,
+) -> tuple[Hit, ...]:
+    """Give hits velocities that compare them with the others of their class.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+        Of a whole recording.
+    features : float32, shape (frames, bands)
+        Of the recording.
+    settings : FeatureSettings
+        What they were made with.
+    dynamics : Dynamics
+
+    Returns
+    -------
+    tuple of Hit
+        In the same order; where a class has fewer than `FEWEST` strokes, as they were.
+    """
+    out = list(hits)
+    for name, weights in zip(SCORING_CLASSES, dynamics.weights, strict=True):
+        own = [i for i, hit in enumerate(hits) if hit.drum.scoring == name]
+        if len(own) < FEWEST:
+            continue
+        told = describe_strokes([hits[i] for i in own], features, settings)
+        velocities = told[:, 0].mean() + (told - told.mean(axis=0)) @ np.array(weights)
+        for i, velocity in zip(own, np.clip(np.round(velocities), 1, 127).tolist(), strict=True):
+            out[i] = replace(hits[i], velocity=int(velocity))
+    return tuple(out)
+
+
+def describe_strokes(
+    hits: Sequence[Hit], features: NDArray[np.float32], settings: FeatureSettings
+) -> NDArray[np.float64]:
+    """What velocities are told by: shape (hits, WEIGHTS); levels and rises in decibels."""
+    groups = np.array_split(np.arange(settings.bands), BANDS)
+    onsets = np.round([hit.onset * settings.frame_rate for hit in hits]).astype(int)
+    last = len(features) - 1
+
+    def around(window: slice) -> NDArray[np.float32]:
+        """Frames of a window about each onset, (hits, window, bands)."""
+        at = onsets[:, None] + np.arange(window.start, window.stop)
+        return np.asarray(features[np.clip(at, 0, last)])
+
+    levels = np.stack([around(_AFTER)[..., g].mean(axis=-1).max(axis=1) for g in groups], axis=1)
+    before = np.stack([around(_BEFORE)[..., g].mean(axis=(1, 2)) for g in groups], axis=1)
+    velocities = np.array([[hit.velocity] for hit in hits], np.float64)
+    return np.hstack([velocities, _DECIBELS * levels, _DECIBELS * (levels - before)])
