@@ -19,15 +19,20 @@ def thump(*, rate: int = RATE) -> np.ndarray:
     """A kick drum: a sine that falls from 150 to 50 Hz in 0.2 s."""
     t = np.arange(int(0.25 * rate)) / rate
     sweep = 50.0 * t + 100.0 * 0.03 * (1 - np.exp(-t / 0.03))
-    return (np.sin(2 * np.pi * sweep) * np.exp(-t / 0.08)).astype(np.float32)
+    return (np.sin(2 * np.pi * sweep) * np.exp(-t / 0.08) * _fade(t)).astype(np.float32)
 
 
 def crack(*, rate: int = RATE) -> np.ndarray:
     """A snare drum: a 190 Hz tone under 0.15 s of noise."""
     t = np.arange(int(0.25 * rate)) / rate
     noise = np.random.default_rng(5).normal(size=len(t))
-    return (0.5 * np.sin(2 * np.pi * 190 * t) * np.exp(-t / 0.05)
-            + 0.4 * noise * np.exp(-t / 0.06)).astype(np.float32)  # fmt: skip
+    tone = 0.5 * np.sin(2 * np.pi * 190 * t) * np.exp(-t / 0.05)
+    return ((tone + 0.4 * noise * np.exp(-t / 0.06)) * _fade(t)).astype(np.float32)
+
+
+def _fade(t: np.ndarray) -> np.ndarray:
+    """Down to nothing at the end: a tail that is cut off clicks, and a click is a stroke."""
+    return np.minimum(1.0, (t[-1] - t) / 0.1)
 
 
 def place(sound: np.ndarray, onsets: list[float], seconds: float) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 from drum2midi import transcribe
 from drum2midi.audio import read_audio
 from drum2midi.drums import DRUMS, SCORING_CLASSES
+from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import log_mel
 from drum2midi.model import METADATA_KEY, load_model, shipped_model
@@ -63,8 +64,10 @@ def test_a_song_is_heard_the_same_in_chunks() -> None:
 def test_each_stage_can_be_called_alone() -> None:
     model = load_model()
     audio = read_audio(EXAMPLE, sample_rate=model.features.sample_rate)
-    hits = pick_hits(model.activations(log_mel([audio.samples], model.features)), model.picking)
-    assert transcribe(EXAMPLE).hits == hits
+    features = log_mel([audio.samples], model.features)
+    hits = pick_hits(model.activations(features), model.picking)
+    assert model.dynamics is not None
+    assert transcribe(EXAMPLE).hits == weigh(hits, features, model.features, model.dynamics)
 
 
 def test_a_transcription_cannot_be_changed() -> None:
