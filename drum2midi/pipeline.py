@@ -113,15 +113,16 @@ def transcribe(
         metre = Metre.parse(metre)
     divisions = None if grid is None else parse_values(grid)
     listener, namer = load_models(None if model is None else Path(model))
+    passage = Passage(path, start, end)
+    around = passage.widened(_AROUND)
     heard = passage_to_hear(
-        Passage(path, start, end),
+        around,
         separate,
         weights=None if weights is None else Path(weights),
         progress=progress and (lambda share: progress(_SEPARATING * share)),
     )
     rate = listener.features.sample_rate
-    wide = heard.widened(_AROUND)
-    audio = _Counted(stream_audio(wide.path, sample_rate=rate, start=wide.start, end=wide.end))
+    audio = _Counted(stream_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end))
     features = log_mel(audio, listener.features)
     before = 0.0 if heard.path == path else _SEPARATING
     activations = listener.activations(
@@ -131,9 +132,9 @@ def transcribe(
     if listener.dynamics is not None:
         hits = weigh(hits, features, listener.features, listener.dynamics)
     if namer is not None:
-        samples = read_audio(wide.path, sample_rate=rate, start=wide.start, end=wide.end).samples
+        samples = read_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end).samples
         hits = namer.name(hits, samples, sensitivity=sensitivity)
-    hits, duration = _inside(heard, hits, audio.samples / rate, heard.start - wide.start)
+    hits, duration = _inside(passage, hits, audio.samples / rate, start - around.start)
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
     bars = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
