@@ -144,8 +144,8 @@ def train_command(
             )
         scores = _from_nothing(
             (tuple(oneshots), grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ())),
-            run, output, dev_set, start=from_model, pieces=pieces or 6000, workers=workers or 1,
-            members=members or 1, steps=steps or 6000, seed=seed,
+            run, output, dev_set, start=from_model, pieces=pieces, workers=workers,
+            members=members, steps=steps, seed=seed,
         )  # fmt: skip
         if scores and not quiet:
             typer.echo(scores)
@@ -238,10 +238,10 @@ def _from_nothing(
     dev_set: Path | None,
     *,
     start: Path | None,
-    pieces: int,
-    workers: int,
-    members: int,
-    steps: int,
+    pieces: int | None,
+    workers: int | None,
+    members: int | None,
+    steps: int | None,
     seed: int,
 ) -> str:
     check_extra("train", "tensorflow", "tf2onnx", "onnx", "fluidsynth", "mir_eval", "mlflow", "av")
@@ -249,12 +249,9 @@ def _from_nothing(
     from drum2midi.training.pieces import Sources
     from drum2midi.training.run import RunSettings, train
 
-    settings = RunSettings(
-        pieces=pieces,
-        workers=workers,
-        members=members,
-        start=start,
-        fit=FitSettings(steps=steps, seed=seed),
-    )
+    said: dict[str, Any] = {"pieces": pieces, "workers": workers, "members": members}
+    fit = FitSettings(seed=seed) if steps is None else FitSettings(steps=steps, seed=seed)
+    given = {name: value for name, value in said.items() if value is not None}
+    settings = RunSettings(start=start, fit=fit, **given)
     scores = train(Sources(*material), run, output, settings=settings, dev_set=dev_set)
     return "\n".join(f"{folder}: micro F {score:.3f}" for folder, score in scores.items())

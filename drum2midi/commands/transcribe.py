@@ -152,7 +152,8 @@ def transcribe_command(
     """Listen to SONG and write its drums as MIDI and as a drum sheet.
 
     drum2midi song.wav writes song.mid for a DAW and song.musicxml for MuseScore, beside the song;
-    of a link they are named after its title, in this folder.
+    of a link they are named after its title, in this folder. Without -o nothing is written over
+    that drum2midi did not write.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose)
     from drum2midi.audio import check_readable
