@@ -53,6 +53,9 @@ class PickSettings:
         Strokes within this many seconds are one onset.
     delay : float
         Seconds that the model's peaks come late.
+    recurrence : float
+        How far activations move towards what they are where the music comes again, from 0
+        (not at all) to 1; see `drum2midi.recurrence`.
     """
 
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
@@ -62,6 +65,7 @@ class PickSettings:
     gap: float = 0.03
     chord: float = 0.015
     delay: float = 0.0
+    recurrence: float = 0.0
 
 
 @dataclass(frozen=True)

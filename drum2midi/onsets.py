@@ -1,7 +1,8 @@
 """Onsets: peaks of the activations become hits.
 
 A stroke is decided by the activation of its class (kick, snare, toms, hi-hat,
-cymbals), which drum of the class it was by the drums' own activations.
+cymbals), there and where the music comes again; which drum of the class it was by the
+drums' own activations.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from drum2midi.drums import DRUMS, OPEN_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings
+from drum2midi.recurrence import heed_repeats
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def pick_hits(
     """
     if not 0.0 <= sensitivity <= 1.0:
         raise InputError(f"sensitivity {sensitivity} is not between 0 and 1")
+    activations = heed_repeats(activations, share=settings.recurrence)
     hits = []
     for column, threshold in enumerate(settings.thresholds):
         curve = activations.classes[:, column]

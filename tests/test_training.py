@@ -282,6 +282,32 @@ def test_train_from_material_to_a_model_that_transcribes(
         assert not refused.exists()
 
 
+def test_what_training_began_from_keeps_its_share(sources: Sources, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    from drum2midi.training.fit import FitSettings, fit
+    from drum2midi.training.network import NetworkSettings, build_network
+
+    tiny = NetworkSettings(filters=(2, 2, 2), context=8, recurrent=4)
+    renderer = Renderer(sources, SETTINGS, seed=3)
+    save_piece(renderer.piece(0), piece_path(tmp_path, 0))
+    began = build_network(SETTINGS.bands, tiny)
+    began.save(tmp_path / "began.keras")
+    ends = {}
+    for keep in (0.0, 0.25, 1.0):
+        model = fit(
+            tmp_path, tmp_path / str(keep), SETTINGS, tiny,
+            FitSettings(steps=2, batch=2, steps_an_epoch=2, keep=keep),
+            start=tmp_path / "began.keras",
+        )  # fmt: skip
+        ends[keep] = model.get_weights()
+    for first, kept, quarter, trained in zip(
+        began.get_weights(), ends[1.0], ends[0.25], ends[0.0], strict=True
+    ):
+        np.testing.assert_array_equal(kept, first)
+        np.testing.assert_allclose(quarter, 0.25 * first + 0.75 * trained, rtol=1e-4, atol=1e-6)
+    assert any(np.abs(a - b).max() > 1e-5 for a, b in zip(ends[0.0], ends[1.0], strict=True))
+
+
 def _check_tracking(run: Path) -> None:
     """One MLflow run, though training was called twice, with settings, curve and model."""
     from mlflow import MlflowClient
@@ -425,6 +451,36 @@ def test_how_clearly_open_a_hat_must_be_is_chosen_on_recordings(tmp_path: Path) 
 
     picking, _ = tune(listen, tmp_path, SETTINGS)
     assert picking.open_margin == pytest.approx(0.2)
+
+
+def test_how_far_to_heed_repeats_is_chosen_on_recordings(tmp_path: Path) -> None:
+    """Bars of two snares, every third of them faint and as loud as false ones in between."""
+    for name in ("annotations", "drums"):
+        (tmp_path / name).mkdir()
+    onsets = 0.5 + np.arange(24) * 0.5
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000)])
+    for index in range(len(onsets)):
+        track.append(mido.Message("note_on", note=(36, 38)[index % 2], velocity=90, time=480))
+    mido.MidiFile(tracks=[track], ticks_per_beat=480).save(tmp_path / "annotations" / "a.mid")
+    soundfile.write(tmp_path / "drums" / "a.wav", place(crack(), onsets, 13.0), RATE)
+    rng = np.random.default_rng(1)
+    false = rng.uniform(0.7, 12.0, 6)
+
+    def listen(features: np.ndarray) -> Activations:
+        classes = np.full((len(features), 5), 0.002, np.float32)
+        for index, onset in enumerate(onsets):
+            column = SCORING_CLASSES.index(("KD", "SD")[index % 2])
+            classes[round(onset * 100), column] = 0.3 if index % 6 == 1 else 0.9
+        for second in false:
+            classes[round(second * 100), SCORING_CLASSES.index("SD")] = 0.35
+        heard = np.zeros((len(features), len(DRUMS)), np.float32)
+        return Activations(classes, heard, heard, 100.0)
+
+    without, plain = tune(listen, tmp_path, SETTINGS, recurrences=(0.0,))
+    heeding, scores = tune(listen, tmp_path, SETTINGS)
+    assert without.recurrence == 0.0
+    assert heeding.recurrence > 0.0
+    assert scores["drums"] > plain["drums"] + 0.02
 
 
 def test_velocities_are_learnt_from_how_loud_strokes_are(sources: Sources, tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def train_command(
     rate: Annotated[
         float | None,
         typer.Option(
-            help="With --from: Adam's rate. [default: 0.0003; with --backbone 0.0005]", min=0
+            help="Adam's highest rate. [default: 0.0003; with --backbone 0.0005; "
+            "from nothing 0.002]",
+            min=0,
         ),
     ] = None,
     patience: Annotated[
@@ -109,6 +111,15 @@ def train_command(
         int | None,
         typer.Option(help="From nothing: processes that render. [default: 1]", min=1),
     ] = None,
+    keep: Annotated[
+        float | None,
+        typer.Option(
+            help="With --from-model and without --from: its share in the mean of weights that "
+            "training ends with. [default: 0.3]",
+            min=0,
+            max=1,
+        ),
+    ] = None,
     members: Annotated[
         int | None,
         typer.Option(
@@ -127,13 +138,13 @@ def train_command(
     """
     console.set_up_logging(quiet=quiet, verbose=False)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of GPUs it lacks
-    chosen = {"--backbone": backbone, "--epochs": epochs, "--rate": rate, "--patience": patience,
+    chosen = {"--backbone": backbone, "--epochs": epochs, "--patience": patience,
               "--backbone-weights": backbone_weights,
               "--random-weights": random_weights or None}  # fmt: skip
     full = {"--oneshots": oneshots or None, "--grooves": grooves, "--impulses": impulses}
     more = {"--soundfont": soundfont or None, "--hold-out": hold_out or None, "--dev-set": dev_set,
             "--pieces": pieces, "--steps": steps, "--workers": workers,
-            "--members": members}  # fmt: skip
+            "--members": members, "--keep": keep}  # fmt: skip
     if dataset is None:
         _refuse(chosen, "goes with --from DATASET")
         if not oneshots or grooves is None or impulses is None or run is None:
@@ -142,10 +153,12 @@ def train_command(
                 "train: say with --from which data set to learn from; or, to train from nothing, "
                 f"also {', '.join(lacking)}"
             )
+        if keep is not None and from_model is None:
+            raise InputError("train: --keep goes with --from-model")
         scores = _from_nothing(
             (tuple(oneshots), grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ())),
             run, output, dev_set, start=from_model, pieces=pieces, workers=workers,
-            members=members, steps=steps, seed=seed,
+            members=members, steps=steps, rate=rate, keep=keep, seed=seed,
         )  # fmt: skip
         if scores and not quiet:
             typer.echo(scores)
@@ -172,10 +185,9 @@ def _refuse(options: Mapping[str, object], reason: str) -> None:
             raise InputError(f"train: {name} {reason}")
 
 
-def _given(epochs: int | None, rate: float | None, patience: int | None) -> dict[str, Any]:
+def _said(**options: float | None) -> dict[str, Any]:
     """What was said; the rest is left to each kind of training's own defaults."""
-    said = {"epochs": epochs, "rate": rate, "patience": patience}
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _fine_tune(
@@ -191,7 +203,7 @@ def _fine_tune(
     from drum2midi.workshop.dataset import read_dataset
     from drum2midi.workshop.fine_tune import FineTuneSettings, find_base, fine_tune
 
-    settings = FineTuneSettings(seed=seed, **_given(epochs, rate, patience))
+    settings = FineTuneSettings(seed=seed, **_said(epochs=epochs, rate=rate, patience=patience))
     data = read_dataset(dataset)
     check_extra("train", "tensorflow", "tf2onnx", "onnx", "mir_eval")
     result = fine_tune(data, output, run=run, base=find_base(from_model), settings=settings)
@@ -220,7 +232,11 @@ def _backbone(
     from drum2midi.workshop.dataset import read_dataset
 
     settings = BackboneSettings(
-        name=name, weights=weights, random=random, seed=seed, **_given(epochs, rate, patience)
+        name=name,
+        weights=weights,
+        random=random,
+        seed=seed,
+        **_said(epochs=epochs, rate=rate, patience=patience),
     )
     data = read_dataset(dataset)
     check_extra("train", "tensorflow", "tf2onnx", "onnx")
@@ -242,6 +258,8 @@ def _from_nothing(
     workers: int | None,
     members: int | None,
     steps: int | None,
+    rate: float | None,
+    keep: float | None,
     seed: int,
 ) -> str:
     check_extra("train", "tensorflow", "tf2onnx", "onnx", "fluidsynth", "mir_eval", "mlflow", "av")
@@ -249,9 +267,9 @@ def _from_nothing(
     from drum2midi.training.pieces import Sources
     from drum2midi.training.run import RunSettings, train
 
-    said: dict[str, Any] = {"pieces": pieces, "workers": workers, "members": members}
-    fit = FitSettings(seed=seed) if steps is None else FitSettings(steps=steps, seed=seed)
-    given = {name: value for name, value in said.items() if value is not None}
-    settings = RunSettings(start=start, fit=fit, **given)
+    fit = FitSettings(seed=seed, **_said(steps=steps, rate=rate, keep=keep))
+    settings = RunSettings(
+        start=start, fit=fit, **_said(pieces=pieces, workers=workers, members=members)
+    )
     scores = train(Sources(*material), run, output, settings=settings, dev_set=dev_set)
     return "\n".join(f"{folder}: micro F {score:.3f}" for folder, score in scores.items())

@@ -31,9 +31,9 @@ class NetworkSettings:
     dropout : float
     """
 
-    filters: tuple[int, ...] = (16, 24, 32)
-    context: int = 112
-    recurrent: int = 72
+    filters: tuple[int, ...] = (20, 28, 36)
+    context: int = 128
+    recurrent: int = 96
     dropout: float = 0.2
 
 

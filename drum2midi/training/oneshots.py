@@ -38,9 +38,9 @@ _PIECES: Final[Mapping[Drum, Mapping[str, float]]] = {
     drums.RIDE: {"ride": 1.0},
     drums.RIDE_BELL: {"ride_bell": 1.0},
 }
-# A snare without wires or with things on it is no longer what a listener calls a snare.
-_LEFT_OUT_ARTICULATIONS: Final = {"off", "prepared", "stacked"}
-_RARE_ARTICULATIONS: Final = {"brush": 0.3, "orchestral": 0.4, "muted": 0.5}
+# A snare with things on it is no longer what a listener calls a snare.
+_LEFT_OUT_ARTICULATIONS: Final = {"prepared", "stacked"}
+_RARE_ARTICULATIONS: Final = {"off": 0.3, "brush": 0.3, "orchestral": 0.4, "muted": 0.5}
 _BLENDED_LAYERS: Final = 8
 _HATS: Final = (drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT)
 _TOMS: Final = (drums.HIGH_TOM, drums.MID_TOM, drums.FLOOR_TOM)

@@ -21,6 +21,7 @@ from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, log_mel
 from drum2midi.model import Activations, PickSettings
 from drum2midi.onsets import pick_hits
+from drum2midi.recurrence import heed_repeats
 from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
 
 if TYPE_CHECKING:
@@ -32,11 +33,14 @@ WINDOW: Final = 0.05
 _MACRO_WEIGHT: Final = 0.25
 _THRESHOLDS: Final = tuple(round(0.08 + 0.04 * i, 2) for i in range(22))
 _MARGINS: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
+_RECURRENCES: Final = (0.0, 0.25, 0.5)
 _AUDIO: Final = (".flac", ".wav")
 
 _OPEN: Final = OPEN_HAT.name
 # Strokes of every class, and of the open hi-hat: seconds.
 Strokes = Mapping[str, "NDArray[np.float64]"]
+# Of every recording: its folder, its annotated strokes, what is heard in it.
+_Heard = Sequence[tuple[str, Strokes, Activations]]
 # Matched, annotated and estimated strokes, by folder, class and threshold.
 _Counts = Mapping[tuple[str, int, float], "NDArray[np.float64]"]
 
@@ -45,6 +49,8 @@ def tune(
     listen: Callable[[NDArray[np.float32]], Activations],
     dev_set: Path,
     features: FeatureSettings,
+    *,
+    recurrences: Sequence[float] = _RECURRENCES,
 ) -> tuple[PickSettings, dict[str, float]]:
     """Choose the thresholds with the best F, averaged over a dev set's folders.
 
@@ -57,6 +63,8 @@ def tune(
         From features (frames, bands) to activations.
     dev_set : Path
     features : FeatureSettings
+    recurrences : sequence of float
+        How much repeats may be heeded (see `PickSettings`); the best of these is chosen.
 
     Returns
     -------
@@ -78,11 +86,15 @@ def tune(
     if not heard:
         raise InputError(f"{dev_set}: no audio in a folder beside annotations/")
     picking = replace(PickSettings(), delay=_delay(heard))
-    counts = _count(heard, picking)
     folders = sorted({folder for folder, _, _ in heard})
-    chosen = _climb(counts, folders)
+    trials = []
+    for share in recurrences:
+        moved = [(folder, known, heed_repeats(a, share=share)) for folder, known, a in heard]
+        counts = _count(moved, picking)
+        trials.append((share, counts, _climb(counts, folders)))
+    share, counts, chosen = max(trials, key=lambda t: _score(t[1], folders, t[2]))
     scores = {folder: _micro(counts, folder, chosen) for folder in folders}
-    picking = replace(picking, thresholds=chosen)
+    picking = replace(picking, thresholds=chosen, recurrence=share)
     return replace(picking, open_margin=_open_margin(heard, picking)), scores
 
 
@@ -166,7 +178,7 @@ def _match(truth: NDArray[np.float64], estimate: NDArray[np.float64]) -> Sequenc
     return pairs
 
 
-def _delay(heard: Sequence[tuple[str, Strokes, Activations]]) -> float:
+def _delay(heard: _Heard) -> float:
     """Median seconds by which peaks come after the annotations."""
     late: list[float] = []
     for _, truth, activations in heard:
@@ -177,7 +189,7 @@ def _delay(heard: Sequence[tuple[str, Strokes, Activations]]) -> float:
     return round(float(np.median(late)), 4) if late else 0.0
 
 
-def _count(heard: Sequence[tuple[str, Strokes, Activations]], picking: PickSettings) -> _Counts:
+def _count(heard: _Heard, picking: PickSettings) -> _Counts:
     counts: dict[tuple[str, int, float], NDArray[np.float64]] = {}
     for folder, truth, activations in heard:
         for threshold in _THRESHOLDS:
@@ -191,7 +203,7 @@ def _count(heard: Sequence[tuple[str, Strokes, Activations]], picking: PickSetti
     return counts
 
 
-def _open_margin(heard: Sequence[tuple[str, Strokes, Activations]], picking: PickSettings) -> float:
+def _open_margin(heard: _Heard, picking: PickSettings) -> float:
     """The margin with the best F of open hi-hats, averaged over folders; the least, if equal."""
 
     def score(margin: float) -> float:
@@ -219,19 +231,17 @@ def _macro(counts: _Counts, folder: str, thresholds: Sequence[float]) -> float:
     return float(np.mean([2.0 * row[0] / (row[1] + row[2]) for row in rows if row[1]]))
 
 
+def _score(counts: _Counts, folders: Sequence[str], thresholds: Sequence[float]) -> float:
+    """What thresholds are chosen by."""
+    each = [
+        _micro(counts, folder, thresholds) + _MACRO_WEIGHT * _macro(counts, folder, thresholds)
+        for folder in folders
+    ]
+    return float(np.mean(each))
+
+
 def _climb(counts: _Counts, folders: Sequence[str]) -> tuple[float, ...]:
     """Coordinate ascent: one class after another takes its best threshold until none moves."""
-
-    def score(thresholds: Sequence[float]) -> float:
-        return float(
-            np.mean(
-                [
-                    _micro(counts, folder, thresholds)
-                    + _MACRO_WEIGHT * _macro(counts, folder, thresholds)
-                    for folder in folders
-                ]
-            )
-        )
 
     best = [_THRESHOLDS[len(_THRESHOLDS) // 2]] * len(SCORING_CLASSES)
     moved = True
@@ -239,7 +249,7 @@ def _climb(counts: _Counts, folders: Sequence[str]) -> tuple[float, ...]:
         moved = False
         for column in range(len(best)):
             trials = [[*best[:column], t, *best[column + 1 :]] for t in _THRESHOLDS]
-            top = max(trials, key=score)
-            if score(top) > score(best) + 1e-9:
+            top = max(trials, key=lambda trial: _score(counts, folders, trial))
+            if _score(counts, folders, top) > _score(counts, folders, best) + 1e-9:
                 best, moved = top, True
     return tuple(best)

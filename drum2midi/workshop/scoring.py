@@ -29,6 +29,7 @@ from drum2midi.evaluation import WINDOW, Score, evaluate
 from drum2midi.features import log_mel
 from drum2midi.model import Activations, Model
 from drum2midi.onsets import pick_hits
+from drum2midi.recurrence import heed_repeats
 from drum2midi.references import Performance, of_hits
 from drum2midi.workshop.material import Item, Stroke
 from drum2midi.workshop.sounds import class_of, classes_of
@@ -304,14 +305,14 @@ def _found(
     if listener.classifier is not None:
         hits = listener.classifier.name(hits, samples)
     else:
-        curve = tuple(
-            evaluate(
-                reference,
-                of_hits(
-                    pick_hits(activations, replace(picking, thresholds=(t,) * len(SCORING_CLASSES)))
-                ),
-            ).micro
+        # What repeats is heeded once, not at every threshold anew.
+        moved = heed_repeats(activations, share=picking.recurrence)
+        trials = [
+            replace(picking, thresholds=(t,) * len(SCORING_CLASSES), recurrence=0.0)
             for t in THRESHOLDS
+        ]
+        curve = tuple(
+            evaluate(reference, of_hits(pick_hits(moved, trial))).micro for trial in trials
         )
     result = evaluate(reference, of_hits(hits), window=WINDOW)
     return dict(result.strokes), result.confusion, curve

@@ -59,7 +59,7 @@ def choose_thresholds(
 
     with tempfile.TemporaryDirectory() as folder:
         _lay_out(Path(folder), entries)
-        chosen, _ = tune(listen, Path(folder), features)
+        chosen, _ = tune(listen, Path(folder), features, recurrences=(picking.recurrence,))
     thresholds = tuple(
         new if counts[name] >= _ENOUGH_OF_A_CLASS else old
         for name, new, old in zip(

@@ -1,0 +1,235 @@
+"""Packaged one-shots: drums that Debian packages carry, as a folder of one-shots.
+
+    apt install sonic-pi-samples lmms-common
+    python -m drum2midi.training.packaged OUT
+
+Sonic Pi's samples are CC0 1.0, those of LMMS GPL-2 or later. Each file is mixed to
+mono, cut to begin shortly before its attack and brought to a peak of 1.
+``OUT/index.csv`` has the columns that `drum2midi.training.oneshots` reads.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import numpy as np
+import soundfile
+import soxr
+import typer
+
+from drum2midi.errors import InputError
+from drum2midi.files import replacing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Audio = NDArray[np.float32]
+
+RATE: Final = 44100
+ATTACK: Final = 0.001
+"""Seconds before the attack, as in recorded one-shots."""
+
+_BEGUN: Final = 0.05  # of the peak; so loud, a stroke has begun
+_LONGEST: Final = 3.0
+_FADE: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package's folder of drums, and what its file names mean.
+
+    Attributes
+    ----------
+    name : str
+        Begins the names of its kits.
+    folder : str
+        Under ``/usr/share``.
+    licence : str
+        Of the files that are named here.
+    kits : mapping of str to mapping of str to str
+        For every kit: the piece that files are of, by how their names begin. Files
+        whose names differ in ``_hard`` and ``_soft`` alone are layers of one instrument.
+    """
+
+    name: str
+    folder: str
+    licence: str
+    kits: Mapping[str, Mapping[str, str]]
+
+
+PACKAGES: Final = (
+    Package(
+        "sonic-pi",
+        "sonic-pi/samples",
+        "CC0-1.0",
+        {
+            "acoustic": {
+                "drum_bass_": "kick",
+                "drum_heavy_kick": "kick",
+                "drum_snare_": "snare",
+                "drum_cymbal_closed": "hihat_closed",
+                "drum_cymbal_open": "hihat_open",
+                "drum_cymbal_pedal": "hihat_pedal",
+                "drum_cymbal_hard": "crash",
+                "drum_cymbal_soft": "crash",
+                "drum_splash_": "splash",
+                "drum_tom_hi_": "tom_high",
+                "drum_tom_mid_": "tom_mid",
+                "drum_tom_lo_": "tom_low",
+            },
+            "electronic": {
+                "bd_": "kick",
+                "elec_soft_kick": "kick",
+                "elec_hollow_kick": "kick",
+                "sn_": "snare",
+                "elec_snare": "snare",
+                "elec_hi_snare": "snare",
+                "elec_mid_snare": "snare",
+                "elec_lo_snare": "snare",
+                "elec_filt_snare": "snare",
+            },
+        },
+    ),
+    Package(
+        "lmms",
+        "lmms/samples/drums",
+        "GPL-2+",
+        {
+            "drums": {
+                "bassdrum": "kick",
+                "kick01": "kick",  # kick04 is no file that can be read
+                "kick02": "kick",
+                "kick03": "kick",
+                "kick_hard01": "kick",
+                "kick_hiphop": "kick",
+                "kick_long": "kick",
+                "kick_soft": "kick",
+                "snare": "snare",
+                "nasty_snare": "snare",
+                "sidestick": "side_stick",
+                "rim01": "side_stick",
+                "hihat_closed": "hihat_closed",
+                "hihat_foot": "hihat_pedal",
+                "hihat_opened": "hihat_open",
+                "crash": "crash",
+                "ride": "ride",
+                "tom_hi": "tom_high",
+                "tom_mid": "tom_mid",
+                "tom_low": "tom_low",
+            },
+        },
+    ),
+)
+
+
+def trim(audio: Audio) -> Audio:
+    """From `ATTACK` seconds before the attack on, peak 1, fading out at the end.
+
+    Parameters
+    ----------
+    audio : float32, shape (n,)
+        One stroke at `RATE`.
+    """
+    level = np.abs(audio)
+    start = int(np.argmax(level > _BEGUN * level.max())) - int(ATTACK * RATE)
+    cut = np.concatenate((np.zeros(max(0, -start), np.float32), audio[max(0, start) :]))
+    cut = cut[: int(_LONGEST * RATE)]
+    fade = min(len(cut), int(_FADE * RATE))
+    cut[len(cut) - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+    return np.asarray(cut / np.abs(cut).max(), np.float32)
+
+
+def gather(out: Path, *, root: Path = Path("/usr/share")) -> int:
+    """Write what the packages carry as FLAC files with their index; return how many.
+
+    Parameters
+    ----------
+    out : Path
+        Folder to make.
+    root : Path
+        Where packages put their data.
+
+    Raises
+    ------
+    InputError
+        If a package is not installed.
+    """
+    rows: list[dict[str, object]] = []
+    for package in PACKAGES:
+        source = root / package.folder
+        if not source.is_dir():
+            raise InputError(f"{source}: no such folder; is the package installed?")
+        for kit, pieces in package.kits.items():
+            for files in _instruments(source, pieces):
+                rows += _write(out, files, f"{package.name}-{kit}", package, source)
+    with replacing(out / "index.csv") as target, target.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return len(rows)
+
+
+def _instruments(source: Path, pieces: Mapping[str, str]) -> Iterator[list[tuple[Path, str]]]:
+    """Files of one instrument, with the piece that they are of."""
+    found: dict[str, list[tuple[Path, str]]] = {}
+    for file in sorted(source.iterdir()):
+        for start, piece in pieces.items():
+            if file.name.startswith(start):
+                name = file.stem.removesuffix("_hard").removesuffix("_soft")
+                found.setdefault(name, []).append((file, piece))
+                break
+    yield from found.values()
+
+
+def _write(
+    out: Path, files: list[tuple[Path, str]], kit: str, package: Package, source: Path
+) -> list[dict[str, object]]:
+    """The one-shots of one instrument, levels below the loudest; their rows of the index."""
+    sounds = [_read(file) for file, _ in files]
+    peaks = [float(np.abs(sound).max()) for sound in sounds]
+    rows: list[dict[str, object]] = []
+    for (file, piece), sound, peak in zip(files, sounds, peaks, strict=True):
+        target = out / kit / piece / f"{file.stem}.flac"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        audio = trim(sound)
+        soundfile.write(target, 0.98 * audio, RATE)
+        rows.append(
+            {
+                "file": target.relative_to(out).as_posix(),
+                "piece": piece,
+                "articulation": "",
+                "kit": kit,
+                "instrument": files[0][0].stem.removesuffix("_hard").removesuffix("_soft"),
+                "level_db": round(20.0 * float(np.log10(peak / max(peaks))), 1),
+                "seconds": round(len(audio) / RATE, 3),
+                "licence": package.licence,
+                "source": f"{package.folder}/{file.relative_to(source)}",
+            }
+        )
+    return rows
+
+
+def _read(file: Path) -> Audio:
+    samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    return np.asarray(soxr.resample(samples.mean(1), rate, RATE), np.float32)
+
+
+def _main(
+    out: Annotated[Path, typer.Argument(metavar="OUT")],
+    root: Annotated[Path, typer.Option(help="Where packages put their data.")] = Path("/usr/share"),
+) -> None:
+    """Gather the drums of Debian packages as one-shots."""
+    try:
+        count = gather(out, root=root)
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{out}: {count} one-shots")
+
+
+if __name__ == "__main__":
+    typer.run(_main)
