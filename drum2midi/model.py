@@ -54,8 +54,8 @@ class PickSettings:
     delay : float
         Seconds that the model's peaks come late.
     recurrence : float
-        How far activations move towards what they are where the music comes again, from 0
-        (not at all) to 1; see `drum2midi.recurrence`.
+        How far activations move towards what they are where the music comes again, 0 (not
+        at all) to 1; the share of `drum2midi.recurrence.heed_repeats`.
     """
 
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)

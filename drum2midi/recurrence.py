@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.ndimage import maximum_filter1d
 
 from drum2midi.model import Activations
 
@@ -28,7 +28,8 @@ _ALIKE: Final = 0.5  # cosine from which on two moments are alike at all
 _APART: Final = 3  # frames by which one stroke may come early or late in another bar
 _FAINT: Final = 0.04  # where less is heard than this, nothing is raised
 _CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
-_SILENT: Final = 1e-4
+_MOST_AGAINST: Final = 1.5  # logits by which silence elsewhere may speak against a stroke
+_SILENT: Final = 0.1  # added to energies: where next to nothing is heard nothing is alike
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,14 @@ def heed_repeats(activations: Activations, *, share: float) -> Activations:
     ----------
     activations : Activations
     share : float
-        How far, from 0 (not at all) to 1 (all the way, where the repeats are exact).
+        How far, from 0 (not at all) to 1 (all the way, where there are repeats enough and
+        they are exact). Never far below what is heard clearly: a fill comes only once.
 
     Returns
     -------
     Activations
-        The classes' moved. Which drum of a class it was (an open hat, say) and how hard it
-        was struck is what drummers vary, and stays as heard.
+        The classes' moved, and not nearer to 0 and 1 than .001. Which drum of a class it was
+        (an open hat, say) and how hard it was struck is what drummers vary, and stays as heard.
     """
     rate = activations.frame_rate
     if share <= 0.0 or len(activations.classes) < 2 * _LAGS[0] * rate:
@@ -78,33 +80,42 @@ def find_repeats(curves: NDArray[np.float32], rate: float) -> Repeats:
     rate : float
         Frames a second.
     """
-    coarse = maximum_filter1d(curves, 2 * _STEP + 1, axis=0)[::_STEP]
-    around = max(1, int(_AROUND * rate / _STEP))
-    power = uniform_filter1d((coarse**2).sum(1), around, mode="constant")
+    coarse = maximum_filter1d(curves, 2 * _STEP + 1, axis=0)[::_STEP].astype(np.float64)
+    moments = len(coarse)
+    half = max(1, int(_AROUND * rate / _STEP) // 2)
+    energy = np.concatenate(([0.0], np.cumsum((coarse**2).sum(1))))
     first, last = (int(seconds * rate / _STEP) for seconds in _LAGS)
-    best = _Best(len(coarse))
-    before, here = np.zeros(len(coarse), np.float32), np.zeros(len(coarse), np.float32)
-    for lag in range(first, min(last, len(coarse) - 1) + 1):
-        after = _likeness(coarse, power, lag, around)
-        # A lag counts where it is more alike than its neighbours are.
-        top = np.where((here > before) & (here >= after), here, 0.0).astype(np.float32)
-        best.offer(top, lag - 1)
-        best.offer(
-            np.concatenate((np.zeros(lag - 1, np.float32), top[: len(top) - lag + 1])), 1 - lag
-        )
+    best = _Best(moments)
+    before, here = np.zeros(moments, np.float32), np.zeros(moments, np.float32)
+    # One lag more on each side, to tell whether the outermost are more alike than those.
+    for lag in range(max(1, first - 1), min(last + 1, moments - 1) + 1):
+        after = _likeness(coarse, energy, lag, half)
+        if first < lag <= last + 1:
+            top = np.where((here > before) & (here >= after), here, np.float32(0.0))
+            best.offer(top, lag - 1)
+            best.offer(np.concatenate((np.zeros(lag - 1, np.float32), top))[:moments], 1 - lag)
         before, here = here, after
     return Repeats(best.lags * _STEP, best.values)
 
 
 def _likeness(
-    coarse: NDArray[np.float32], power: NDArray[np.float32], lag: int, around: int
+    coarse: NDArray[np.float64], energy: NDArray[np.float64], lag: int, half: int
 ) -> NDArray[np.float32]:
-    """How alike every moment and the one `lag` later are, 0 where it is too late for one."""
+    """How alike what lies around every moment and around the one `lag` later are.
+
+    Compared is what both have of the recording, and counts less where that is less than a
+    half of what is looked at; 0 where it is too late for one. `energy` is that of all moments
+    before each.
+    """
+    pairs = len(coarse) - lag
+    product = np.concatenate(([0.0], np.cumsum(np.einsum("ij,ij->i", coarse[:-lag], coarse[lag:]))))
+    low = np.maximum(np.arange(pairs) - half, 0)
+    high = np.minimum(np.arange(pairs) + half + 1, pairs)
+    both = (energy[high] - energy[low]) * (energy[high + lag] - energy[low + lag])
+    cosine = (product[high] - product[low]) / (np.sqrt(np.maximum(both, 0.0)) + _SILENT)
     alike = np.zeros(len(coarse), np.float32)
-    product = np.einsum("ij,ij->i", coarse[:-lag], coarse[lag:])
-    both = np.sqrt(power[:-lag] * power[lag:]) + _SILENT
-    cosine = uniform_filter1d(product, around, mode="constant") / both
-    alike[:-lag] = np.clip((cosine - _ALIKE) / (1.0 - _ALIKE), 0.0, 1.0)
+    cosine *= np.minimum((high - low) / half, 1.0)
+    alike[:pairs] = np.clip((cosine - _ALIKE) / (1.0 - _ALIKE), 0.0, 1.0)
     return alike
 
 
@@ -124,7 +135,7 @@ class _Best:
 
 
 def _moved(curves: NDArray[np.float32], repeats: Repeats, share: float) -> NDArray[np.float32]:
-    """Activations, moved on the logit scale by a share of what they lack of their repeats' mean."""
+    """Activations, moved on the logit scale by a share of what they lack of their repeats."""
     sure = np.clip(curves, _CERTAIN, 1.0 - _CERTAIN)
     logits = np.log(sure / (1.0 - sure))
     # The height of the stroke that a frame belongs to, so that its peak keeps its shape.
@@ -135,10 +146,10 @@ def _moved(curves: NDArray[np.float32], repeats: Repeats, share: float) -> NDArr
     for lags, weight in zip(repeats.lags[:, moment], weights, strict=True):
         there = np.clip(np.arange(len(curves)) + lags, 0, len(curves) - 1)
         total += weight[:, None] * heights[there]
-    most = np.float32(_MOST)
-    # The weights' mean says how much there is to go by; the sum makes the mean of the repeats.
-    trust = weights.sum(axis=0)[:, None]
-    shift = np.float32(share) * (total - trust * heights) / most
+    # Repeats that are missing or not quite alike leave a stroke more as it was heard.
+    shift = np.float32(share / _MOST) * (total - weights.sum(axis=0)[:, None] * heights)
+    # A fill comes once, and is as clear as the beat around it.
+    shift = np.maximum(shift, -np.float32(_MOST_AGAINST))
     faint = np.float32(np.log(_FAINT / (1.0 - _FAINT)))
     shift = np.where(heights < faint, np.minimum(shift, 0.0), shift)
     return np.asarray(1.0 / (1.0 + np.exp(-(logits + shift))), np.float32)

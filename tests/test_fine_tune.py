@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from drum2midi.workshop.fine_tune import FineTuneSettings, find_base, fine_tune
 from drum2midi.workshop.labels import Label, Labels, write_labels
 from drum2midi.workshop.material import Stroke
 from drum2midi.workshop.targets import CROP, Example, crop, frame_truth, plan, take, whole
+from drum2midi.workshop.thresholds import choose_thresholds
 
 QUICK = FineTuneSettings(epochs=12, batch=2, patience=12)
 
@@ -242,6 +244,52 @@ def test_what_does_not_go_together_is_said(
     with pytest.raises(SystemExit):
         main(["train", "-o", str(tmp_path / "x.onnx"), *arguments])
     assert message in capsys.readouterr().err
+
+
+def test_what_is_said_of_a_training_from_nothing_reaches_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("tf2onnx", reason="needs drum2midi[train]")
+    from drum2midi.training import run as training
+
+    asked: list[training.RunSettings] = []
+
+    def train(*_: object, settings: training.RunSettings, **__: object) -> dict[str, float]:
+        asked.append(settings)
+        return {}
+
+    monkeypatch.setattr(training, "train", train)
+    folders = ["--oneshots", "x", "--grooves", "x", "--impulses", "x", "--run", "x"]
+    more = ["--from-model", "began.keras", "--keep", "0.25", "--rate", "0.001", "--steps", "7"]
+    for arguments in ([], more):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", "-o", str(tmp_path / "x.onnx"), *folders, *arguments])
+        assert ended.value.code == 0
+    plain, said = asked
+    assert plain == training.RunSettings()
+    assert said.start == Path("began.keras")
+    assert (said.fit.keep, said.fit.rate, said.fit.steps) == (0.25, 0.001, 7)
+
+
+def test_thresholds_are_chosen_for_the_share_of_repeats_that_the_model_has(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mir_eval", reason="needs drum2midi[evaluate]")
+    entry = max(dataset.entries, key=lambda entry: len(entry.strokes))
+    asked = []
+
+    def tune(*_: object, recurrences: tuple[float, ...]) -> tuple[PickSettings, dict[str, float]]:
+        asked.append(recurrences)
+        return PickSettings(thresholds=(0.3,) * 5, delay=0.002), {}
+
+    monkeypatch.setattr("drum2midi.training.tune.tune", tune)
+    before = PickSettings(thresholds=(0.6,) * 5, recurrence=0.25, open_margin=0.1)
+    again = entry.strokes * (1 + 200 // len(entry.strokes))
+    many = replace(entry, strokes=tuple(sorted(again, key=lambda stroke: stroke.onset)))
+    after = choose_thresholds(None, [many], before, FeatureSettings())
+    assert asked == [(0.25,)]
+    assert (after.recurrence, after.open_margin, after.delay) == (0.25, 0.1, 0.002)
+    assert after.thresholds[0] == 0.3
 
 
 def test_the_workshop_from_slices_to_a_new_transcription(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,45 @@ def test_what_packages_carry_becomes_a_folder_of_one_shots(root: Path, tmp_path:
     assert [drum.name for drum, found in library.items() if not found] == ["ride bell"]
 
 
-def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"sonic-pi/samples: no such folder; is the package"):
-        gather(tmp_path / "out", root=tmp_path)
+def test_a_file_at_another_rate_keeps_its_pitch_and_length(root: Path, tmp_path: Path) -> None:
+    gather(tmp_path / "out", root=root)
+    audio, rate = soundfile.read(tmp_path / "out/lmms-drums/ride/ride.flac")
+    assert rate == RATE
+    assert len(audio) / RATE == pytest.approx(0.3, abs=0.005)
+    assert np.abs(audio).max() == pytest.approx(packaged.PEAK, abs=1e-3)
+    magnitude = np.abs(np.fft.rfft(audio))
+    assert np.argmax(magnitude) * RATE / len(audio) == pytest.approx(400.0, abs=5.0)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_package_that_is_not_there_is_named(
+    package: packaged.Package, root: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(root / package.folder)
+    with pytest.raises(InputError, match=rf"{package.folder}: no such folder; is the package"):
+        gather(tmp_path / "out", root=root)
     app = packaged.typer.Typer()
     app.command()(packaged._main)
-    done = CliRunner().invoke(app, [str(tmp_path / "out"), "--root", str(tmp_path)])
-    assert done.exit_code == 1
+    done = CliRunner().invoke(app, [str(tmp_path / "out"), "--root", str(root)])
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert "no such folder" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_no_sound_is_named(root: Path, tmp_path: Path) -> None:
+    ride = root / "lmms/samples/drums/ride.flac"
+    for content, reason in ((b"no sound", "cannot be read"), (None, "holds no sound")):
+        if content is None:
+            soundfile.write(ride, np.zeros(100), RATE)
+        else:
+            ride.write_bytes(content)
+        with pytest.raises(InputError, match=rf"ride\.flac: {reason}"):
+            gather(tmp_path / "out", root=root)
+
+
+def test_a_package_without_its_drums_is_named(root: Path, tmp_path: Path) -> None:
+    folder = root / "lmms/samples/drums"
+    for file in folder.iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match="lmms/samples/drums: none of its drums is there"):
+        gather(tmp_path / "out", root=root)

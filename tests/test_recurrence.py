@@ -72,6 +72,40 @@ def test_a_stroke_that_no_other_bar_has_counts_less() -> None:
     assert 0.05 < moved.classes[odd[1], SNARE] < 0.4
 
 
+@pytest.mark.parametrize("height", [0.8, 0.9, 0.98])
+def test_a_fill_that_comes_once_is_kept(height: float) -> None:
+    tom = SCORING_CLASSES.index("TT")
+    fill = [(tom, 20 + 5 * BAR + frame, height) for frame in (112, 137, 162, 187)]
+    activations = curves([*strokes(8), *fill], frames=8 * BAR + 100)
+    toms = [
+        [hit.onset for hit in pick_hits(activations, settings) if hit.drum.scoring == "TT"]
+        for settings in (PickSettings(), PickSettings(thresholds=(0.45,) * 5, recurrence=0.5))
+    ]
+    assert len(toms[0]) == 4
+    assert toms[1] == pytest.approx(toms[0], abs=2e-3)
+
+
+def test_the_first_and_the_last_bar_repeat_as_those_between_do() -> None:
+    repeats = find_repeats(curves(strokes(8), frames=8 * BAR + 16).classes, RATE)
+    assert np.sort(repeats.likeness, axis=0)[-3:].min() > 0.9
+    assert repeats.likeness.max() <= 1.0
+
+
+def test_nothing_repeats_in_silence() -> None:
+    quiet = curves(strokes(3), frames=30 * BAR)
+    silent = find_repeats(quiet.classes, RATE).likeness[:, (20 * BAR) // 2 :]
+    assert not silent.any()
+    assert not find_repeats(np.zeros((1000, 5), np.float32), RATE).likeness.any()
+
+
+def test_beats_repeat_from_seven_tenths_of_a_second_to_nine_seconds() -> None:
+    for frames, expected in ((80, 80), (70, 70), (900, 900), (30, 90), (1000, None)):
+        heard = [(SNARE, 40 + frames * i, 0.9) for i in range(2950 // frames)]
+        repeats = find_repeats(curves(heard, frames=3000).classes, RATE)
+        found = np.abs(repeats.lags[repeats.likeness > 0.9])
+        assert (found.min() if len(found) else None) == expected
+
+
 def test_a_bar_played_early_is_still_the_same_bar() -> None:
     moved = heed_repeats(curves(strokes(early=2)), share=0.5)
     for column, frame, height in strokes(early=2):
@@ -125,5 +159,5 @@ def test_activations_stay_activations(frames: int, seed: int, share: float) -> N
     assert np.isfinite(moved).all()
     assert moved.min() >= 0.0
     assert moved.max() <= 1.0
-    # Between the least and the most that any moment of the class has.
+    # No more than the most that any moment of the class has.
     assert np.all(moved.max(axis=0) <= np.maximum(noise.max(axis=0), 0.0011) + 1e-5)

@@ -32,8 +32,8 @@ class FitSettings:
     keep : float
         Share, from 0 to 1, of the weights that training began from in the mean that it ends
         with. Such a mean errs less on what neither has seen than either of them (Wortsman
-        et al., *Robust fine-tuning of zero-shot models*, CVPR 2022). Nothing is kept of
-        weights that chance set.
+        et al., *Robust fine-tuning of zero-shot models*, CVPR 2022). Means nothing for a
+        network that begins from chance.
     """
 
     steps: int = 6000

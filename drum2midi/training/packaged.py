@@ -4,7 +4,7 @@
     python -m drum2midi.training.packaged OUT
 
 Sonic Pi's samples are CC0 1.0, those of LMMS GPL-2 or later. Each file is mixed to
-mono, cut to begin shortly before its attack and brought to a peak of 1.
+mono, cut to begin shortly before its attack and brought to one peak.
 ``OUT/index.csv`` has the columns that `drum2midi.training.oneshots` reads.
 """
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RATE: Final = 44100
 ATTACK: Final = 0.001
 """Seconds before the attack, as in recorded one-shots."""
+
+PEAK: Final = 0.98
+"""Of every file that is written; full scale may clip."""
 
 _BEGUN: Final = 0.05  # of the peak; so loud, a stroke has begun
 _LONGEST: Final = 3.0
@@ -156,16 +159,19 @@ def gather(out: Path, *, root: Path = Path("/usr/share")) -> int:
     Raises
     ------
     InputError
-        If a package is not installed.
+        If a package is not installed, or a file of it is not a sound.
     """
+    for package in PACKAGES:
+        if not (root / package.folder).is_dir():
+            raise InputError(f"{root / package.folder}: no such folder; is the package installed?")
     rows: list[dict[str, object]] = []
     for package in PACKAGES:
-        source = root / package.folder
-        if not source.is_dir():
-            raise InputError(f"{source}: no such folder; is the package installed?")
+        source, before = root / package.folder, len(rows)
         for kit, pieces in package.kits.items():
             for files in _instruments(source, pieces):
                 rows += _write(out, files, f"{package.name}-{kit}", package, source)
+        if len(rows) == before:
+            raise InputError(f"{source}: none of its drums is there")
     with replacing(out / "index.csv") as target, target.open("w", newline="") as lines:
         writer = csv.DictWriter(lines, list(rows[0]))
         writer.writeheader()
@@ -196,7 +202,7 @@ def _write(
         target = out / kit / piece / f"{file.stem}.flac"
         target.parent.mkdir(parents=True, exist_ok=True)
         audio = trim(sound)
-        soundfile.write(target, 0.98 * audio, RATE)
+        soundfile.write(target, PEAK * audio, RATE)
         rows.append(
             {
                 "file": target.relative_to(out).as_posix(),
@@ -214,7 +220,12 @@ def _write(
 
 
 def _read(file: Path) -> Audio:
-    samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    try:
+        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{file}: cannot be read ({error.error_string})") from None
+    if not samples.any():
+        raise InputError(f"{file}: holds no sound")
     return np.asarray(soxr.resample(samples.mean(1), rate, RATE), np.float32)
 
 
