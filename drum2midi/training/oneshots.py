@@ -19,6 +19,7 @@ import soundfile
 from drum2midi import drums
 from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
+from drum2midi.files import replacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,6 +113,14 @@ def load_library(
         if not instruments:
             raise InputError(f"{folders[0] / 'index.csv'}: no one-shot of the {drum}")
     return library
+
+
+def write_index(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a folder's index; the columns are those of the first row."""
+    with replacing(folder / "index.csv") as target, target.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _read_index(folder: Path) -> list[dict[str, str]]:

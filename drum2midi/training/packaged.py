@@ -10,7 +10,6 @@ mono, cut to begin shortly before its attack and brought to one peak.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import soxr
 import typer
 
 from drum2midi.errors import InputError
-from drum2midi.files import replacing
+from drum2midi.training.oneshots import write_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,10 +171,7 @@ def gather(out: Path, *, root: Path = Path("/usr/share")) -> int:
                 rows += _write(out, files, f"{package.name}-{kit}", package, source)
         if len(rows) == before:
             raise InputError(f"{source}: none of its drums is there")
-    with replacing(out / "index.csv") as target, target.open("w", newline="") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_index(out, rows)
     return len(rows)
 
 

@@ -15,7 +15,6 @@ Instruments*, 2nd ed., section 18.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ import scipy.signal
 import soundfile
 import typer
 
-from drum2midi.files import replacing
+from drum2midi.training.oneshots import write_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -313,10 +312,7 @@ def write_kits(
                 )
         if told is not None:
             told(number + 1)
-    with replacing(out / "index.csv") as target, target.open("w", newline="") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_index(out, rows)
     return len(rows)
 
 
