@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from drum2midi.errors import InputError
 from drum2midi.training import packaged
 from drum2midi.training.oneshots import load_library
-from drum2midi.training.packaged import ATTACK, PACKAGES, RATE, gather, trim
+from drum2midi.training.packaged import PACKAGES, gather, trim
+from drum2midi.training.synthesis import ATTACK, RATE
 
 
 def hit(*, rate: int = RATE, late: float = 0.05, peak: float = 0.5) -> np.ndarray:

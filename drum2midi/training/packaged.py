@@ -22,15 +22,12 @@ import typer
 
 from drum2midi.errors import InputError
 from drum2midi.training.oneshots import write_index
+from drum2midi.training.synthesis import ATTACK, RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Audio = NDArray[np.float32]
-
-RATE: Final = 44100
-ATTACK: Final = 0.001
-"""Seconds before the attack, as in recorded one-shots."""
 
 PEAK: Final = 0.98
 """Of every file that is written; full scale may clip."""
@@ -181,10 +178,14 @@ def _instruments(source: Path, pieces: Mapping[str, str]) -> Iterator[list[tuple
     for file in sorted(source.iterdir()):
         for start, piece in pieces.items():
             if file.name.startswith(start):
-                name = file.stem.removesuffix("_hard").removesuffix("_soft")
-                found.setdefault(name, []).append((file, piece))
+                found.setdefault(_instrument(file), []).append((file, piece))
                 break
     yield from found.values()
+
+
+def _instrument(file: Path) -> str:
+    """The name that all layers of an instrument share."""
+    return file.stem.removesuffix("_hard").removesuffix("_soft")
 
 
 def _write(
@@ -205,7 +206,7 @@ def _write(
                 "piece": piece,
                 "articulation": "",
                 "kit": kit,
-                "instrument": files[0][0].stem.removesuffix("_hard").removesuffix("_soft"),
+                "instrument": _instrument(file),
                 "level_db": round(20.0 * float(np.log10(peak / max(peaks))), 1),
                 "seconds": round(len(audio) / RATE, 3),
                 "licence": package.licence,
