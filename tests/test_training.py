@@ -122,6 +122,26 @@ def test_strokes_sound_exactly_where_they_are_said_to(sources: Sources) -> None:
     np.testing.assert_allclose(performance.alone, performance.together, atol=1e-6)
 
 
+def test_without_treatment_a_drum_sounds_as_it_was_recorded(sources: Sources) -> None:
+    kit = draw_kit(load_library(*sources.oneshots), np.random.default_rng(0))
+    (layer, *_) = kit[drums.KICK].layers
+    likeness = {}
+    for treatment in (0.0, 1.0):
+        heard = [
+            render.render(
+                [Stroke(0.5, drums.KICK, 127)], {drums.KICK: replace(kit[drums.KICK],
+                layers=(layer,))}, [np.array([1.0], np.float32)], np.random.default_rng(seed),
+                seconds=1.5, rate=RATE, window=2048, treatment=treatment,
+            ).alone[0]
+            for seed in range(8)
+        ]  # fmt: skip
+        recorded = layer.samples[:2048].astype(np.float32)
+        likeness[treatment] = [
+            float(recorded @ one / np.linalg.norm(recorded) / np.linalg.norm(one)) for one in heard
+        ]
+    assert min(likeness[0.0]) > 0.999 > 0.9 > min(likeness[1.0])
+
+
 def test_the_next_stroke_on_the_hats_chokes_an_open_one() -> None:
     strokes = [
         Stroke(0.0, drums.OPEN_HAT, 90),

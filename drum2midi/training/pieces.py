@@ -35,6 +35,8 @@ SECONDS: Final = 24.0
 _FILL_SHARE: Final = 0.25
 _SCATTERED: Final = 0.2
 _BLENDED: Final = 0.3
+_PLAIN: Final = 0.3
+_PLAIN_TREATMENT: Final = 0.2
 _ACCOMPANIED: Final = 0.6
 _SILENCE: Final = 1e-9
 
@@ -112,9 +114,19 @@ class Renderer:
             if rng.random() < _SCATTERED
             else medley(self._grooves, rng, seconds=SECONDS)
         )
-        kit = oneshots.draw_kit(self._library, rng, blends=_BLENDED)
+        # Some pieces on a kit as somebody recorded it, lest all that is heard be treated.
+        plain = rng.random() < _PLAIN
         performance = render.render(
-            strokes, kit, self._impulses, rng, seconds=SECONDS, rate=rate, window=settings.window
+            strokes,
+            oneshots.draw_kit(self._library, rng, loyalty=1.0)
+            if plain
+            else oneshots.draw_kit(self._library, rng, blends=_BLENDED),
+            self._impulses,
+            rng,
+            seconds=SECONDS,
+            rate=rate,
+            window=settings.window,
+            treatment=_PLAIN_TREATMENT if plain else 1.0,
         )
         band = np.zeros((0, settings.bands), np.float16)
         if self._bands and rng.random() < _ACCOMPANIED:

@@ -144,6 +144,7 @@ def render(
     seconds: float,
     rate: int,
     window: int,
+    treatment: float = 1.0,
 ) -> Performance:
     """Play strokes on a kit and mix them as some studio might.
 
@@ -162,12 +163,15 @@ def render(
         Hertz.
     window : int
         Samples of each stroke alone to return.
+    treatment : float
+        From 0 (the drums as they were recorded, in a room) to 1: how far the kit is retuned
+        and reshaped, and how likely and how deep the processing is.
     """
     length = int(seconds * rate)
     buses = {name: np.zeros(length, np.float32) for name in _BUSES}
     alone = np.zeros((len(strokes), window), np.float32)
     players = {
-        drum: _Player(kit[drum], drum, rng, rate=rate)
+        drum: _Player(kit[drum], drum, rng, rate=rate, treatment=treatment)
         for drum in dict.fromkeys(s.drum for s in strokes)
     }
     exact = []
@@ -184,7 +188,7 @@ def render(
     dry = np.pad(np.asarray(sum(buses.values()), np.float32), (0, window))
     starts = [int(stroke.onset * rate) for stroke in strokes]
     together = np.array([dry[start : start + window] for start in starts], np.float32)
-    audio = _mix(buses, impulses, rng, rate=rate)
+    audio = _mix(buses, impulses, rng, rate=rate, treatment=treatment)
     return Performance(audio, tuple(exact), alone, together.reshape(alone.shape))
 
 
@@ -192,22 +196,29 @@ class _Player:
     """An instrument tuned, damped and levelled for one piece."""
 
     def __init__(
-        self, instrument: Instrument, drum: Drum, rng: np.random.Generator, *, rate: int
+        self,
+        instrument: Instrument,
+        drum: Drum,
+        rng: np.random.Generator,
+        *,
+        rate: int,
+        treatment: float,
     ) -> None:
         mean, spread = _BALANCE[drum]
         self._instrument = instrument
         self._gain_db = float(rng.normal(mean, spread))
         # Loudness grows with a power of velocity that differs between drums and players.
         self._curve = float(rng.uniform(0.8, 2.0))
-        self._pitch = float(2.0 ** (rng.normal(0.0, 1.6) / 12.0))
-        self._decay = float(rng.uniform(0.05, 0.6)) if rng.random() < 0.25 else 0.0
+        self._pitch = float(2.0 ** (rng.normal(0.0, 1.6 * treatment) / 12.0))
+        damped = rng.random() < 0.25 * treatment
+        self._decay = float(rng.uniform(0.05, 0.6)) if damped else 0.0
         # What a microphone's place, a transient shaper and a producer make of the same drum.
-        self._snap = float(rng.uniform(-0.6, 2.0)) if rng.random() < 0.3 else 0.0
-        self._swell = float(rng.uniform(0.5, 4.0)) if rng.random() < 0.2 else 0.0
-        self._colour = int(rng.integers(2**31)) if rng.random() < 0.6 else None
+        self._snap = float(rng.uniform(-0.6, 2.0)) if rng.random() < 0.3 * treatment else 0.0
+        self._swell = float(rng.uniform(0.5, 4.0)) if rng.random() < 0.2 * treatment else 0.0
+        self._colour = int(rng.integers(2**31)) if rng.random() < 0.6 * treatment else None
         # Snare wires buzz, loose hats rattle and the overheads hiss when a kick or a tom is
         # struck: at once, or when the sound has come to them.
-        buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5
+        buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5 * treatment
         self._buzz = _buzz(rng, rate=rate) if buzzes else None
         self._buzz_after = float(rng.uniform(0.0, 0.03)) if rng.random() < 0.5 else 0.0
         self._rate = rate
@@ -280,33 +291,34 @@ def _mix(
     rng: np.random.Generator,
     *,
     rate: int,
+    treatment: float,
 ) -> NDArray[np.float32]:
     """Equalise and compress the buses, add a room, then treat the sum as one."""
     treated, send = [], np.zeros_like(next(iter(buses.values())))
     for name, bus in buses.items():
         if not bus.any():
             continue
-        sound = effects.equalise(bus, rng, depth_db=4.0, rate=rate)
-        if name == "KD" and rng.random() < 0.45:
+        sound = effects.equalise(bus, rng, depth_db=4.0 * treatment, rate=rate)
+        if name == "KD" and rng.random() < 0.45 * treatment:
             sound = effects.brighten(sound, rng, rate=rate)
-        if name in ("KD", "SD", "TT") and rng.random() < 0.4:
+        if name in ("KD", "SD", "TT") and rng.random() < 0.4 * treatment:
             sound = _random_compressor(sound, rng, rate=rate)
-        if name in ("KD", "SD", "TT") and rng.random() < 0.3:
+        if name in ("KD", "SD", "TT") and rng.random() < 0.3 * treatment:
             sound = effects.saturate(sound, float(rng.uniform(0.0, 12.0)))
         treated.append(sound)
         # Kick and room seldom go together.
         send += sound * np.float32(rng.uniform(0.0, 0.5 if name == "KD" else 1.0))
     audio = np.asarray(sum(treated), np.float32) if treated else send
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * treatment:
         audio = _far_microphone(audio, rng, rate=rate)
     if rng.random() < 0.8:
         impulse = impulses[int(rng.integers(len(impulses)))]
         audio = effects.add_room(audio, send, impulse, wet_db=float(rng.uniform(-26.0, -3.0)))
-    if rng.random() < 0.6:
+    if rng.random() < 0.6 * treatment:
         audio = _random_compressor(audio, rng, rate=rate)
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 * treatment:
         audio = effects.saturate(audio, float(rng.uniform(-3.0, 10.0)))
-    audio = effects.equalise(audio, rng, depth_db=3.0, rate=rate)
+    audio = effects.equalise(audio, rng, depth_db=3.0 * treatment, rate=rate)
     return effects.encode(audio, rng, rate=rate) if rng.random() < 0.12 else audio
 
 
