@@ -26,6 +26,10 @@ _MEMBERS: Final = tuple(
     tuple(i for i, drum in enumerate(DRUMS) if drum.scoring == name) for name in SCORING_CLASSES
 )
 _OPEN_HAT: Final = DRUMS.index(OPEN_HAT)
+_HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
+_RATHER_A_HAT: Final = 0.75
+"""Logits by which a hi-hat must be likelier than a cymbal for the cymbal not to be believed."""
+
 # Classes of which two drums can be struck at once: a snare and its rim cannot, two toms can.
 _SEVERAL: Final = frozenset({"TT", "CY"})
 _SENSITIVITY_RANGE: Final = 6.0
@@ -66,6 +70,8 @@ def pick_hits(
             reach=settings.reach,
             gap=settings.gap * activations.frame_rate,
         )
+        if column == _CYMBALS:
+            peaks = peaks[~_hats_rather(activations.classes, peaks)]
         for peak in peaks.tolist():
             onset = (peak + _offset(curve, peak)) / activations.frame_rate - settings.delay
             hits += _struck(activations, settings, column, peak, max(0.0, onset))
@@ -103,6 +109,14 @@ def find_peaks(
         else:
             kept.append(frame)
     return np.array(kept, np.intp)
+
+
+def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Peaks of the cymbals that are the splash of a hi-hat: one hand plays either."""
+    near = np.clip(peaks[:, None] + np.arange(-2, 3), 0, len(classes) - 1)
+    hats, cymbals = (np.clip(classes[near, i].max(1), 1e-3, 1.0 - 1e-3) for i in (_HATS, _CYMBALS))
+    odds = np.log(hats / (1.0 - hats)) - np.log(cymbals / (1.0 - cymbals))
+    return np.asarray(odds > _RATHER_A_HAT)
 
 
 def _moved(threshold: float, sensitivity: float) -> float:

@@ -1,6 +1,7 @@
 """The pipeline: a recording goes in, a transcription comes out.
 
-    file -> audio -> features -> activations -> hits -> dynamics -> grid -> notes -> files
+    file -> audio -> features -> activations
+         -> hits -> casting -> dynamics -> grid -> notes -> files
 
 Each arrow is one public function of the module of that name, and can be called alone.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from drum2midi.audio import check_readable, read_audio, stream_audio
 from drum2midi.beats import track_beats
+from drum2midi.casting import cast_parts
 from drum2midi.classifier import load_models
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
@@ -129,6 +131,7 @@ def transcribe(
         features, progress=progress and (lambda share: progress(before + (1.0 - before) * share))
     )
     hits = pick_hits(activations, listener.picking, sensitivity=sensitivity)
+    hits = cast_parts(hits, activations)
     if listener.dynamics is not None:
         hits = weigh(hits, features, listener.features, listener.dynamics)
     if namer is not None:

@@ -8,6 +8,7 @@ import pytest
 
 from drum2midi import transcribe
 from drum2midi.audio import read_audio
+from drum2midi.casting import cast_parts
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
@@ -65,7 +66,8 @@ def test_each_stage_can_be_called_alone() -> None:
     model = load_model()
     audio = read_audio(EXAMPLE, sample_rate=model.features.sample_rate)
     features = log_mel([audio.samples], model.features)
-    hits = pick_hits(model.activations(features), model.picking)
+    activations = model.activations(features)
+    hits = cast_parts(pick_hits(activations, model.picking), activations)
     assert model.dynamics is not None
     assert transcribe(EXAMPLE).hits == weigh(hits, features, model.features, model.dynamics)
 

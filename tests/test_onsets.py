@@ -68,6 +68,13 @@ def test_one_snare_or_its_rim_but_two_toms_or_cymbals_at_once() -> None:
     assert [hit.drum for hit in pick_hits(cymbals, PickSettings())] == [CRASH]
 
 
+def test_a_cymbal_is_not_believed_where_a_hat_is_clearly_likelier() -> None:
+    splash = bells((1.0, CLOSED_HAT, 0.9, 90), (1.0, CRASH, 0.6, 90))
+    assert [hit.drum for hit in pick_hits(splash, PickSettings())] == [CLOSED_HAT]
+    pedal_under_ride = bells((1.0, CLOSED_HAT, 0.7, 90), (1.0, RIDE, 0.7, 90))
+    assert [hit.drum for hit in pick_hits(pedal_under_ride, PickSettings())] == [CLOSED_HAT, RIDE]
+
+
 def test_sensitivity_moves_the_threshold() -> None:
     faint = bells((1.0, SNARE, 0.3, 30))
     assert not pick_hits(faint, PickSettings())

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.audio import read_audio
+from drum2midi.casting import cast_parts
 from drum2midi.classifier import Classifier, load_models
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
@@ -300,7 +301,7 @@ def _found(
     """Scores of one recording."""
     reference = _performance(item.strokes)
     picking = listener.network.picking
-    hits = pick_hits(activations, picking)
+    hits = cast_parts(pick_hits(activations, picking), activations)
     curve: tuple[Score, ...] = ()
     if listener.classifier is not None:
         hits = listener.classifier.name(hits, samples)

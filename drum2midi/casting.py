@@ -1,0 +1,158 @@
+"""Casting: which drum it was, by what the whole recording tells.
+
+A deep or damped snare, or one without its wires, sounds like a high tom, stroke for
+stroke and all through a song. What it plays gives it away: a tom comes in fills, a few
+strokes in a row, and beside other toms; a snare goes on from bar to bar, and few songs
+have none. Where what the network heard as a high tom plays a snare's part, it is one.
+
+A hi-hat is open against closed ones: where even those that sound closed ring a little,
+only those that ring clearly more were opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.drums import (
+    CLOSED_HAT,
+    DRUMS,
+    HIGH_TOM,
+    OPEN_HAT,
+    PEDAL_HAT,
+    SCORING_CLASSES,
+    SNARE,
+)
+from drum2midi.model import Activations
+from drum2midi.transcription import Hit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEWEST: Final = 8
+"""Strokes without which a part is not judged, nor hi-hats against each other."""
+
+WEIGHTS: Final = {
+    "against the snare": 0.62,
+    "against other toms": 0.69,
+    "spread": 3.20,
+    "in a row": -3.48,
+    "constant": -1.82,
+}
+"""Log-odds that a high tom's part is a snare's, by what `describe_part` tells of it;
+fitted to grooves by `drum2midi.training.parts`."""
+
+_WINDOW: Final = 2.0  # seconds, for how far a part is spread over a song
+_ROW: Final = 0.18  # seconds between two strokes of a row
+_SAME: Final = 0.03  # seconds within which two strokes of a drum are one
+# What is heard counts as well, against what is usual for a snare that is taken for a tom.
+_HEARD: Final = 0.5
+_USUAL: Final = -3.5
+_SNARES, _TOMS = SCORING_CLASSES.index("SD"), SCORING_CLASSES.index("TT")
+_CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
+_MOST_CLOSED: Final = 10.0  # percentile of how open a recording's hi-hats sound
+_OPENED: Final = 5.0  # logits by which an open one sounds more open than that
+_OPEN: Final = 2.5  # logits from which on one is open anyway
+
+
+def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
+    """Say again which drum it was, of snares that sound like toms and of hi-hats.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+        Of a whole recording, by onset.
+    activations : Activations
+        That they were picked from.
+
+    Returns
+    -------
+    tuple of Hit
+        By onset. All strokes of the high tom are the snare's now, less those that the snare
+        was heard to play as well, or none is; open hi-hats may be closed or pedal ones.
+    """
+    return _close_hats(_cast_snare(hits, activations), activations)
+
+
+def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
+    """Give a high tom's part to the snare where it is a snare's."""
+    part = [hit for hit in hits if hit.drum is HIGH_TOM]
+    others = sum(hit.drum.scoring not in ("SD", "TT") for hit in hits)
+    # Toms alone are not a groove that a snare could be missing from.
+    if len(part) < FEWEST or 2 * others < len(part):
+        return tuple(hits)
+    played = float(np.dot([*WEIGHTS.values()], [*describe_part(hits), 1.0]))
+    logits = _logits(part, activations.classes, activations.frame_rate, reach=2)
+    heard = float(np.mean(logits[:, _SNARES] - logits[:, _TOMS]))
+    if played + _HEARD * (heard - _USUAL) <= 0.0:
+        return tuple(hits)
+    snare = np.array([hit.onset for hit in hits if hit.drum.scoring == "SD"])
+    cast = (replace(hit, drum=SNARE) if hit.drum is HIGH_TOM else hit for hit in hits)
+    return tuple(
+        new
+        for old, new in zip(hits, cast, strict=True)
+        if new is old or not (np.abs(snare - old.onset) < _SAME).any()
+    )
+
+
+def _close_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
+    """Leave open only those hi-hats that sound open among the recording's."""
+    hats = [hit for hit in hits if hit.drum.scoring == "HH"]
+    if len(hats) < FEWEST:
+        return tuple(hits)
+    logits = _logits(hats, activations.drums, activations.frame_rate, reach=1)
+    opened, closed, pedal = (
+        logits[:, DRUMS.index(drum)] for drum in (OPEN_HAT, CLOSED_HAT, PEDAL_HAT)
+    )
+    openness = opened - np.maximum(closed, pedal)
+    least = min(_OPEN, float(np.percentile(openness, _MOST_CLOSED)) + _OPENED)
+    drums = iter(
+        hit.drum
+        if hit.drum is not OPEN_HAT or openness[i] > least
+        else (CLOSED_HAT if closed[i] >= pedal[i] else PEDAL_HAT)
+        for i, hit in enumerate(hats)
+    )
+    return tuple(replace(h, drum=next(drums)) if h.drum.scoring == "HH" else h for h in hits)
+
+
+def describe_part(hits: Sequence[Hit]) -> NDArray[np.float64]:
+    """What tells a high tom's part from a snare's.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+        By onset, at least one of them of the high tom.
+
+    Returns
+    -------
+    float64, shape (4,)
+        Logarithm of its strokes against the snare's, and against the other toms'; share of the
+        windows of two seconds with any stroke in which it has one; share of its strokes that
+        follow another of its strokes at once.
+    """
+    part = np.array([hit.onset for hit in hits if hit.drum is HIGH_TOM])
+    snare = sum(hit.drum.scoring == "SD" for hit in hits)
+    toms = sum(hit.drum.scoring == "TT" for hit in hits) - len(part)
+    windows = {int(hit.onset / _WINDOW) for hit in hits}
+    gaps = np.diff(part)
+    return np.array(
+        [
+            np.log((len(part) + 1) / (snare + 1)),
+            np.log((len(part) + 1) / (toms + 1)),
+            len(set((part / _WINDOW).astype(int).tolist())) / len(windows),
+            float(np.mean(gaps < _ROW)) if len(gaps) else 0.0,
+        ]
+    )
+
+
+def _logits(
+    hits: Sequence[Hit], curves: NDArray[np.float32], rate: float, *, reach: int
+) -> NDArray[np.float64]:
+    """Heights of curves at strokes, as log-odds; shape (hits, curves)."""
+    frames = np.array([round(hit.onset * rate) for hit in hits])
+    near = np.clip(frames[:, None] + np.arange(-reach, reach + 1), 0, len(curves) - 1)
+    sure = np.clip(curves[near].max(axis=1).astype(np.float64), _CERTAIN, 1.0 - _CERTAIN)
+    return np.asarray(np.log(sure / (1.0 - sure)))

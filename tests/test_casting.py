@@ -1,0 +1,185 @@
+"""Casting: a snare that sounds like a tom is one again, and hats are open against closed ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from drum2midi.casting import FEWEST, WEIGHTS, cast_parts, describe_part
+from drum2midi.drums import (
+    CLOSED_HAT,
+    DRUMS,
+    FLOOR_TOM,
+    HIGH_TOM,
+    KICK,
+    OPEN_HAT,
+    PEDAL_HAT,
+    SCORING_CLASSES,
+    SNARE,
+    Drum,
+)
+from drum2midi.model import Activations
+from drum2midi.training.grooves import Stroke
+from drum2midi.training.parts import examples, fit
+from drum2midi.transcription import Hit
+
+RATE = 100.0
+BARS = 8
+BAR = 2.0  # seconds
+
+
+def groove(backbeat: Drum = SNARE) -> list[Hit]:
+    """Kick on one and three, backbeat, eighths on the hat."""
+    beats = {KICK: (0, 2), backbeat: (1, 3), CLOSED_HAT: tuple(i / 2 for i in range(8))}
+    return by_onset(
+        Hit(bar * BAR + 0.5 * beat, drum, 90, 0.9)
+        for bar in range(BARS)
+        for drum, at in beats.items()
+        for beat in at
+    )
+
+
+def fill(bar: int, drum: Drum, count: int = 6) -> list[Hit]:
+    """Sixteenths at the end of a bar."""
+    return [Hit(bar * BAR + 1.25 + 0.125 * i, drum, 100, 0.9) for i in range(count)]
+
+
+def by_onset(hits: object) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (hit.onset, DRUMS.index(hit.drum)))  # type: ignore[call-overload, no-any-return]
+
+
+def heard(hits: list[Hit], *, rival: float = 0.1) -> Activations:
+    """What the hits were picked from; `rival` is the snare's activation where a tom was heard."""
+    frames = round(BARS * BAR * RATE) + 100
+    classes = np.full((frames, len(SCORING_CLASSES)), 0.001, np.float32)
+    drums = np.full((frames, len(DRUMS)), 0.01, np.float32)
+    for hit in hits:
+        at = round(hit.onset * RATE)
+        classes[at, SCORING_CLASSES.index(hit.drum.scoring)] = 0.9
+        drums[at, DRUMS.index(hit.drum)] = 0.9
+        if hit.drum.scoring == "TT":
+            classes[at, SCORING_CLASSES.index("SD")] = rival
+    return Activations(classes, drums, drums, RATE)
+
+
+def test_a_tom_on_every_backbeat_is_the_snare() -> None:
+    hits = [*groove(HIGH_TOM), *fill(3, FLOOR_TOM, 4)]
+    cast = cast_parts(by_onset(hits), heard(hits))
+    assert by_onset(cast) == by_onset([*groove(SNARE), *fill(3, FLOOR_TOM, 4)])
+    assert [hit.onset for hit in cast] == [hit.onset for hit in by_onset(hits)]
+
+
+def test_ghost_strokes_taken_for_a_tom_join_the_snare() -> None:
+    ghosts = [Hit(bar * BAR + at, HIGH_TOM, 30, 0.5) for bar in range(BARS) for at in (0.8, 1.7)]
+    hits = by_onset([*groove(), *ghosts])
+    cast = cast_parts(hits, heard(hits))
+    assert {hit.drum for hit in cast} == {KICK, SNARE, CLOSED_HAT}
+    assert sum(hit.drum is SNARE and hit.velocity == 30 for hit in cast) == 2 * BARS
+
+
+def test_a_tom_in_fills_stays_one() -> None:
+    hits = by_onset([*groove(), *fill(3, HIGH_TOM), *fill(7, HIGH_TOM), *fill(5, FLOOR_TOM)])
+    assert list(cast_parts(hits, heard(hits))) == hits
+
+
+def test_toms_that_sound_like_nothing_else_stay() -> None:
+    """Ghost-like strokes again, but the ear is certain."""
+    echoes = [Hit(bar * BAR + at, HIGH_TOM, 90, 0.9) for bar in range(BARS) for at in (0.8, 1.7)]
+    hits = by_onset([*groove(), *echoes])
+    certain = heard(hits, rival=1e-4)
+    certain.classes[:, SCORING_CLASSES.index("TT")] *= 1.1
+    assert list(cast_parts(hits, certain)) == hits
+
+
+def test_toms_alone_stay_toms() -> None:
+    hits = [Hit(0.5 * i, HIGH_TOM, 90, 0.9) for i in range(20)]
+    assert list(cast_parts(hits, heard(hits))) == hits
+
+
+def test_a_few_strokes_are_not_judged() -> None:
+    hits = groove(HIGH_TOM)[: 4 * (FEWEST - 1)]
+    assert 0 < sum(hit.drum is HIGH_TOM for hit in hits) < FEWEST
+    assert list(cast_parts(hits, heard(hits))) == hits
+    assert cast_parts([], heard([])) == ()
+
+
+def test_no_stroke_of_the_snare_comes_twice() -> None:
+    """The snare was heard as well, a little beside, at the first of the tom's strokes."""
+    tom = groove(HIGH_TOM)
+    doubled = by_onset([*tom, Hit(0.515, SNARE, 80, 0.6)])
+    cast = cast_parts(doubled, heard(doubled))
+    snares = [hit.onset for hit in cast if hit.drum is SNARE]
+    assert (
+        snares
+        == [0.515, *(hit.onset for hit in tom if hit.drum is HIGH_TOM)][:1]
+        + [hit.onset for hit in tom if hit.drum is HIGH_TOM][1:]
+    )
+
+
+def test_what_a_part_is_told_by() -> None:
+    hits = by_onset([*groove(), *fill(3, HIGH_TOM, 4), *fill(5, FLOOR_TOM, 2)])
+    told = describe_part(hits)
+    snares, windows = 2 * BARS, BARS
+    np.testing.assert_allclose(told, [np.log(5 / (snares + 1)), np.log(5 / 3), 1 / windows, 1.0])
+    assert len(told) + 1 == len(WEIGHTS)
+
+
+def hats(openness: list[float]) -> tuple[list[Hit], Activations]:
+    """Hats with given log-odds of the open one; those that sound more open than not are open."""
+    hits = [Hit(0.25 * (i + 1), OPEN_HAT if x > 0.0 else CLOSED_HAT, 80, 0.9)
+            for i, x in enumerate(openness)]  # fmt: skip
+    activations = heard(hits)
+    drums = activations.drums.copy()
+    for hit, x in zip(hits, openness, strict=True):
+        at = round(hit.onset * RATE)
+        drums[at, DRUMS.index(OPEN_HAT)] = 1.0 / (1.0 + np.exp(-x))
+        drums[at, DRUMS.index(CLOSED_HAT)] = 0.5
+        drums[at, DRUMS.index(PEDAL_HAT)] = 0.1
+    return hits, replace(activations, drums=drums)
+
+
+@pytest.mark.parametrize(
+    ("openness", "still_open"),
+    [
+        ([-5.0] * 7 + [0.5], 1),  # one among closed ones
+        ([-1.0] * 7 + [2.0], 0),  # where all ring, not for ringing a little more
+        ([-1.0] * 7 + [3.0], 1),
+        ([3.0] * 8, 8),  # open throughout
+        ([-1.0] * 6 + [2.0], 1),  # too few to compare
+    ],
+)
+def test_hats_are_open_against_closed_ones(openness: list[float], still_open: int) -> None:
+    hits, activations = hats(openness)
+    cast = cast_parts(hits, activations)
+    assert sum(hit.drum is OPEN_HAT for hit in cast) == still_open
+    assert [replace(hit, drum=OPEN_HAT) for hit in cast] == [
+        replace(hit, drum=OPEN_HAT) for hit in hits
+    ]
+
+
+def test_a_hat_that_is_not_open_is_what_it_sounds_like_most() -> None:
+    hits, activations = hats([-1.0] * 7 + [2.0])
+    activations.drums[round(hits[-1].onset * RATE), DRUMS.index(PEDAL_HAT)] = 0.6
+    assert [hit.drum for hit in cast_parts(hits, activations)] == [CLOSED_HAT] * 7 + [PEDAL_HAT]
+
+
+def test_parts_are_learnt_from_grooves() -> None:
+    """Made-up grooves: the snare throughout, the high tom in two fills."""
+    rng = np.random.default_rng(0)
+    played = []
+    for _ in range(12):
+        fills = [*fill(int(rng.integers(1, 4)), HIGH_TOM), *fill(int(rng.integers(4, 8)), HIGH_TOM)]
+        hits = by_onset([*groove(), *fills])
+        played.append([Stroke(h.onset, h.drum, int(rng.integers(30, 120))) for h in hits])
+    told, snares = examples(played)
+    assert told.shape == (len(snares), len(WEIGHTS) - 1)
+    assert 0 < snares.sum() < len(snares)
+    weights = fit(told, snares)
+    assert list(weights) == list(WEIGHTS)
+    odds = told @ [*weights.values()][:-1] + weights["constant"]
+    assert ((odds > 0.0) == snares).mean() > 0.95
+    # Signs of what ships are those of common sense.
+    assert WEIGHTS["spread"] > 0.0 > WEIGHTS["in a row"]
+    assert WEIGHTS["against the snare"] > 0.0 < WEIGHTS["against other toms"]
