@@ -41,6 +41,7 @@ def render_set(
     impulses: Path,
     *,
     seed: int = 0,
+    treatment: float = 1.0,
 ) -> int:
     """Render performances as they were played; return how many.
 
@@ -55,6 +56,8 @@ def render_set(
         Folder of room impulse responses.
     seed : int
         Decides kit, tuning, balance and room of each performance.
+    treatment : float
+        See `drum2midi.training.render.render`; 1 is what most training pieces have.
     """
     rooms = read_impulses(impulses)
     for name in ("audio", "truth"):
@@ -74,6 +77,7 @@ def render_set(
             seconds=strokes[-1].onset + _TAIL,
             rate=RATE,
             window=_WINDOW,
+            treatment=treatment,
         )
         audio = 0.8 * performance.audio / np.abs(performance.audio).max()
         with replacing(out / "audio" / f"{groove.name}.flac") as target:
@@ -110,11 +114,17 @@ def _main(
     impulses: Annotated[Path, typer.Option()],
     kit: Annotated[list[str], typer.Option(help="A kit to play on; repeatable.")],
     seed: Annotated[int, typer.Option()] = 0,
+    treatment: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="0: drums as recorded, 1: treated as in training."),
+    ] = 1.0,
 ) -> None:
     """Render performances on kits that no model has trained on, with their truth."""
     try:
         library = oneshots.load_library(oneshots_folder, only=kit, sample_rate=RATE)
-        count = render_set(out, chosen_grooves(grooves), library, impulses, seed=seed)
+        count = render_set(
+            out, chosen_grooves(grooves), library, impulses, seed=seed, treatment=treatment
+        )
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         raise typer.Exit(1) from None
