@@ -26,7 +26,7 @@ from drum2midi.drums import (
     SCORING_CLASSES,
     SNARE,
 )
-from drum2midi.model import Activations
+from drum2midi.model import Activations, log_odds
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ _SAME: Final = 0.03  # seconds within which two strokes of a drum are one
 _HEARD: Final = 0.5
 _USUAL: Final = -3.5
 _SNARES, _TOMS = SCORING_CLASSES.index("SD"), SCORING_CLASSES.index("TT")
-_CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
 _MOST_CLOSED: Final = 10.0  # percentile of how open a recording's hi-hats sound
 _OPENED: Final = 5.0  # logits by which an open one sounds more open than that
 _OPEN: Final = 2.5  # logits from which on one is open anyway
@@ -150,9 +149,8 @@ def describe_part(hits: Sequence[Hit]) -> NDArray[np.float64]:
 
 def _logits(
     hits: Sequence[Hit], curves: NDArray[np.float32], rate: float, *, reach: int
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Heights of curves at strokes, as log-odds; shape (hits, curves)."""
     frames = np.array([round(hit.onset * rate) for hit in hits])
     near = np.clip(frames[:, None] + np.arange(-reach, reach + 1), 0, len(curves) - 1)
-    sure = np.clip(curves[near].max(axis=1).astype(np.float64), _CERTAIN, 1.0 - _CERTAIN)
-    return np.asarray(np.log(sure / (1.0 - sure)))
+    return log_odds(curves[near].max(axis=1))

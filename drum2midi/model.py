@@ -31,6 +31,7 @@ CLASSIFIER: Final = "classifier"
 
 _CHUNK: Final = 3000
 _OVERLAP: Final = 200
+_CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,21 @@ class Model:
             if progress:
                 progress(keep.stop / frames)
         return split_outputs(output, self.features.frame_rate)
+
+
+def log_odds(activations: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-odds of activations, which are taken to be no nearer to 0 and 1 than .001.
+
+    Parameters
+    ----------
+    activations : float32, any shape
+
+    Returns
+    -------
+    float32, of the same shape
+    """
+    sure = np.clip(activations, _CERTAIN, 1.0 - _CERTAIN)
+    return np.asarray(np.log(sure / (1.0 - sure)), np.float32)
 
 
 def split_outputs(output: NDArray[np.float32], frame_rate: float) -> Activations:

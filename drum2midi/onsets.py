@@ -15,7 +15,7 @@ import numpy as np
 
 from drum2midi.drums import DRUMS, OPEN_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
-from drum2midi.model import Activations, PickSettings
+from drum2midi.model import Activations, PickSettings, log_odds
 from drum2midi.recurrence import heed_repeats
 from drum2midi.transcription import Hit
 
@@ -114,9 +114,8 @@ def find_peaks(
 def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Peaks of the cymbals that are the splash of a hi-hat: one hand plays either."""
     near = np.clip(peaks[:, None] + np.arange(-2, 3), 0, len(classes) - 1)
-    hats, cymbals = (np.clip(classes[near, i].max(1), 1e-3, 1.0 - 1e-3) for i in (_HATS, _CYMBALS))
-    odds = np.log(hats / (1.0 - hats)) - np.log(cymbals / (1.0 - cymbals))
-    return np.asarray(odds > _RATHER_A_HAT)
+    hats, cymbals = (log_odds(classes[near, i].max(axis=1)) for i in (_HATS, _CYMBALS))
+    return np.asarray(hats - cymbals > _RATHER_A_HAT)
 
 
 def _moved(threshold: float, sensitivity: float) -> float:

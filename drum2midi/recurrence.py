@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
-from drum2midi.model import Activations
+from drum2midi.model import Activations, log_odds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,6 @@ _MOST: Final = 6  # moments that are heeded
 _ALIKE: Final = 0.5  # cosine from which on two moments are alike at all
 _APART: Final = 3  # frames by which one stroke may come early or late in another bar
 _FAINT: Final = 0.04  # where less is heard than this, nothing is raised
-_CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
 _MOST_AGAINST: Final = 1.5  # logits by which silence elsewhere may speak against a stroke
 _SILENT: Final = 0.1  # added to energies: where next to nothing is heard nothing is alike
 
@@ -136,8 +135,7 @@ class _Best:
 
 def _moved(curves: NDArray[np.float32], repeats: Repeats, share: float) -> NDArray[np.float32]:
     """Activations, moved on the logit scale by a share of what they lack of their repeats."""
-    sure = np.clip(curves, _CERTAIN, 1.0 - _CERTAIN)
-    logits = np.log(sure / (1.0 - sure))
+    logits = log_odds(curves)
     # The height of the stroke that a frame belongs to, so that its peak keeps its shape.
     heights = maximum_filter1d(logits, 2 * _APART + 1, axis=0)
     moment = np.arange(len(curves)) // _STEP

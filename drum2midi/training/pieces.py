@@ -116,11 +116,10 @@ class Renderer:
         )
         # Some pieces on a kit as somebody recorded it, lest all that is heard be treated.
         plain = rng.random() < _PLAIN
+        style = {"loyalty": 1.0} if plain else {"blends": _BLENDED}
         performance = render.render(
             strokes,
-            oneshots.draw_kit(self._library, rng, loyalty=1.0)
-            if plain
-            else oneshots.draw_kit(self._library, rng, blends=_BLENDED),
+            oneshots.draw_kit(self._library, rng, **style),
             self._impulses,
             rng,
             seconds=SECONDS,
