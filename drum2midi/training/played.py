@@ -67,14 +67,16 @@ def _load(path: Path) -> Performance:
 
 
 # How bars of other metres are put together from the pieces (quarters or eighths) of a 4/4 bar:
-# beats in the bar, quarters in a piece, and orders of pieces that keep kick and backbeat apart.
-_CUTS: Final[tuple[tuple[int, float, tuple[str, ...]], ...]] = (
-    (3, 1.0, ("013", "012", "011", "033", "023")),
-    (3, 1.0, ("013", "012", "011", "033", "023")),
-    (5, 1.0, ("01231", "01233", "01201", "01023", "01223")),
-    (7, 1.0, ("0123013", "0123012", "0120123", "0123123")),
-    (7, 0.5, ("0123456", "0123467", "0124567", "0123455")),
-    (5, 0.5, ("01236", "01232", "01423", "01456", "01123")),
+# beats in the bar, quarters in a piece, how much slower it may be played, and orders of pieces
+# that keep kick and backbeat apart.
+_CUTS: Final[tuple[tuple[int, float, tuple[float, float], tuple[str, ...]], ...]] = (
+    (3, 1.0, (1.0, 1.0), ("013", "012", "011", "033", "023")),
+    (3, 1.0, (1.0, 1.0), ("013", "012", "011", "033", "023")),
+    (5, 1.0, (1.0, 1.0), ("01231", "01233", "01201", "01023", "01223")),
+    (6, 0.5, (0.9, 1.7), ("012456", "012456", "012457", "023467", "011233")),
+    (7, 1.0, (1.0, 1.0), ("0123013", "0123012", "0120123", "0123123")),
+    (7, 0.5, (0.75, 1.1), ("0123456", "0123467", "0124567", "0123455")),
+    (5, 0.5, (0.75, 1.1), ("01236", "01232", "01423", "01456", "01123")),
 )
 _EARLY: Final = 0.12  # quarters; so far ahead of the click a stroke may be played
 
@@ -84,7 +86,7 @@ def derive(performance: Performance, rng: np.random.Generator) -> Performance:
     choice = int(rng.integers(len(_CUTS) + 3))
     if choice >= len(_CUTS):
         return _in_threes(performance, 12 if choice > len(_CUTS) + 1 else 6, rng)
-    count, piece, orders = _CUTS[choice]
+    count, piece, slower, orders = _CUTS[choice]
     order = [int(digit) for digit in orders[rng.integers(len(orders))]]
     pieces: dict[int, list[tuple[float, Hit]]] = {}
     for hit in performance.hits:
@@ -92,7 +94,7 @@ def derive(performance: Performance, rng: np.random.Generator) -> Performance:
         index = int(np.floor((quarters + _EARLY) / piece))
         pieces.setdefault(index, []).append((quarters - index * piece, hit))
     in_bar = round(4 / piece)
-    beat = performance.beat * (rng.uniform(0.75, 1.1) if piece < 1 else 1.0)
+    beat = performance.beat * rng.uniform(*slower)
     hits = [
         replace(hit, onset=(bar * len(order) + place) * piece * beat + quarters * beat)
         for bar in range(max(pieces, default=0) // in_bar + 1)
