@@ -76,6 +76,22 @@ def test_derived_metres_have_whole_bars() -> None:
     assert counts == {3, 5, 6, 7, 12}
 
 
+def test_some_bars_of_six_have_a_backbeat_on_the_third_and_sixth() -> None:
+    found = 0
+    for seed in range(120):
+        derived = derive(rock(), np.random.default_rng(seed))
+        if derived.count != 6:
+            continue
+        places = {
+            drum: {
+                round(hit.onset / derived.beat * 2) % 12 for hit in derived.hits if hit.drum is drum
+            }
+            for drum in (KICK, SNARE)
+        }
+        found += places == {KICK: {0, 6}, SNARE: {4, 10}}
+    assert found >= 3
+
+
 def test_corrupted_strokes_are_mostly_the_played_ones() -> None:
     rng = np.random.default_rng(0)
     hits = rock().hits
