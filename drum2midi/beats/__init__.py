@@ -32,8 +32,8 @@ _ANY_PERIOD: Final = (0.14, 1.55)  # seconds in a beat where only the metre is k
 _TOGETHER: Final = 0.15  # of a pulse: so near, the tracked one and a steady one are together
 _ALONG: Final = 0.9  # of the time; then the steady one will do
 _BETTER: Final = 0.1  # nats a stroke by which the tracked one has to fit better to be right
-_ODD: Final = (5, 7)
-_RARE: Final = 1.0  # nats against such bars: rarer in what people record than in what was learnt
+# Nats against bars of so many beats: rarer in what people record than in what was learnt from.
+_RARER: Final = {3: 0.3, 5: 1.0, 6: 0.3, 7: 1.0, 12: 0.3}
 _SLOWEST, _FASTEST = 20.0, 400.0  # pulses a minute that make sense
 
 
@@ -110,8 +110,8 @@ def _all_readings(
         for some, describe in readings(strokes, pulse, limits=limits):
             found += some
             features.append(describe())
-    odd = np.array([reading.count in _ODD for reading in found])
-    return found, rank(np.concatenate(features)) - _RARE * odd
+    against = np.array([_RARER.get(reading.count, 0.0) for reading in found])
+    return found, rank(np.concatenate(features)) - against
 
 
 def _pulses(
