@@ -67,7 +67,7 @@ def _load(path: Path) -> Performance:
 
 
 # How bars of other metres are put together from the pieces (quarters or eighths) of a 4/4 bar:
-# beats in the bar, quarters in a piece, how much slower it may be played, and orders of pieces
+# beats in the bar, quarters in a piece, how far its beat may be stretched, and orders of pieces
 # that keep kick and backbeat apart.
 _CUTS: Final[tuple[tuple[int, float, tuple[float, float], tuple[str, ...]], ...]] = (
     (3, 1.0, (1.0, 1.0), ("013", "012", "011", "033", "023")),
@@ -86,7 +86,7 @@ def derive(performance: Performance, rng: np.random.Generator) -> Performance:
     choice = int(rng.integers(len(_CUTS) + 3))
     if choice >= len(_CUTS):
         return _in_threes(performance, 12 if choice > len(_CUTS) + 1 else 6, rng)
-    count, piece, slower, orders = _CUTS[choice]
+    count, piece, stretch, orders = _CUTS[choice]
     order = [int(digit) for digit in orders[rng.integers(len(orders))]]
     pieces: dict[int, list[tuple[float, Hit]]] = {}
     for hit in performance.hits:
@@ -94,7 +94,7 @@ def derive(performance: Performance, rng: np.random.Generator) -> Performance:
         index = int(np.floor((quarters + _EARLY) / piece))
         pieces.setdefault(index, []).append((quarters - index * piece, hit))
     in_bar = round(4 / piece)
-    beat = performance.beat * rng.uniform(*slower)
+    beat = performance.beat * rng.uniform(*stretch)
     hits = [
         replace(hit, onset=(bar * len(order) + place) * piece * beat + quarters * beat)
         for bar in range(max(pieces, default=0) // in_bar + 1)
