@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile
 
 from drum2midi.drums import CLOSED_HAT, KICK, SNARE
+from drum2midi.training.pieces import Sources
 from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Transcription
 
 RATE = 44100
+PIECES = ("kick", "snare", "side_stick", "hihat_closed", "hihat_open", "hihat_pedal", "tom_high",
+          "tom_mid", "tom_low", "crash", "ride", "ride_bell")  # fmt: skip
+FIELDS = ("file", "piece", "articulation", "kit", "instrument", "level_db")
 
 
 def thump(*, rate: int = RATE) -> np.ndarray:
@@ -88,3 +94,36 @@ def data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs DRUM2MIDI_DATA, the folder with dev-set, oneshots and grooves")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    """One kit of one sound with two layers for each drum, one groove of two bars, one room."""
+    folder = tmp_path_factory.mktemp("material")
+    for name in ("oneshots", "grooves", "impulses"):
+        (folder / name).mkdir()
+    with (folder / "oneshots" / "index.csv").open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(FIELDS)
+        for index, piece in enumerate(PIECES):
+            for layer, level in enumerate((0.0, -12.0)):
+                name = f"{piece}{layer}.flac"
+                tone = np.sin(np.arange(8000) * (0.01 + 0.02 * index)) * np.exp(
+                    -np.arange(8000) / 2000
+                )
+                soundfile.write(
+                    folder / "oneshots" / name, np.concatenate((np.zeros(44), 0.9 * tone)), RATE
+                )
+                writer.writerow([name, piece, "", "tones", piece, level])
+    track = mido.MidiTrack()
+    for i in range(16):
+        key = (36, 42, 38, 42)[i % 4]
+        track.append(mido.Message("note_on", channel=9, note=key, velocity=90, time=240))
+        track.append(mido.Message("note_off", channel=9, note=key, time=0))
+    mido.MidiFile(tracks=[track]).save(folder / "grooves" / "a.mid")
+    with (folder / "grooves" / "info.csv").open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["id", "bpm", "beat_type", "time_signature", "midi_filename", "split"])
+        writer.writerow(["d1/s1/1", 120, "beat", "4-4", "a.mid", "train"])
+    soundfile.write(folder / "impulses" / "room.flac", np.exp(-np.arange(2000) / 300) * 0.5, RATE)
+    return Sources((folder / "oneshots",), folder / "grooves", folder / "impulses")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
-import soundfile
-from conftest import RATE, crack, place, thump
+from conftest import PIECES, RATE, crack, place, thump
 
 from drum2midi import drums
 from drum2midi.drums import DRUMS, SCORING_CLASSES
@@ -28,6 +25,7 @@ from drum2midi.training.pieces import (
     Piece,
     Renderer,
     Sources,
+    load_material,
     load_piece,
     piece_path,
     save_piece,
@@ -36,42 +34,6 @@ from drum2midi.training.pieces import (
 from drum2midi.transcription import Hit, Metre
 
 SETTINGS = FeatureSettings()
-PIECES = ("kick", "snare", "side_stick", "hihat_closed", "hihat_open", "hihat_pedal", "tom_high",
-          "tom_mid", "tom_low", "crash", "ride", "ride_bell")  # fmt: skip
-FIELDS = ("file", "piece", "articulation", "kit", "instrument", "level_db")
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    """One kit of one sound with two layers for each drum, one groove of two bars, one room."""
-    folder = tmp_path_factory.mktemp("material")
-    for name in ("oneshots", "grooves", "impulses"):
-        (folder / name).mkdir()
-    with (folder / "oneshots" / "index.csv").open("w", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(FIELDS)
-        for index, piece in enumerate(PIECES):
-            for layer, level in enumerate((0.0, -12.0)):
-                name = f"{piece}{layer}.flac"
-                tone = np.sin(np.arange(8000) * (0.01 + 0.02 * index)) * np.exp(
-                    -np.arange(8000) / 2000
-                )
-                soundfile.write(
-                    folder / "oneshots" / name, np.concatenate((np.zeros(44), 0.9 * tone)), RATE
-                )
-                writer.writerow([name, piece, "", "tones", piece, level])
-    track = mido.MidiTrack()
-    for i in range(16):
-        key = (36, 42, 38, 42)[i % 4]
-        track.append(mido.Message("note_on", channel=9, note=key, velocity=90, time=240))
-        track.append(mido.Message("note_off", channel=9, note=key, time=0))
-    mido.MidiFile(tracks=[track]).save(folder / "grooves" / "a.mid")
-    with (folder / "grooves" / "info.csv").open("w", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(["id", "bpm", "beat_type", "time_signature", "midi_filename", "split"])
-        writer.writerow(["d1/s1/1", 120, "beat", "4-4", "a.mid", "train"])
-    soundfile.write(folder / "impulses" / "room.flac", np.exp(-np.arange(2000) / 300) * 0.5, RATE)
-    return Sources((folder / "oneshots",), folder / "grooves", folder / "impulses")
 
 
 def test_grooves_are_read_with_their_beats(sources: Sources) -> None:
@@ -166,12 +128,12 @@ def test_variation_keeps_the_timing() -> None:
 
 @pytest.fixture(scope="module")
 def piece(sources: Sources) -> Piece:
-    return Renderer(sources, SETTINGS, seed=1).piece(4)
+    return Renderer(load_material(sources, rate=RATE), SETTINGS, seed=1).piece(4)
 
 
 def test_a_piece_is_made_from_its_number_alone(sources: Sources, piece: Piece) -> None:
-    again = Renderer(sources, SETTINGS, seed=1).piece(4)
-    other = Renderer(sources, SETTINGS, seed=1).piece(5)
+    again = Renderer(load_material(sources, rate=RATE), SETTINGS, seed=1).piece(4)
+    other = Renderer(load_material(sources, rate=RATE), SETTINGS, seed=1).piece(5)
     for name in Piece.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(piece, name), getattr(again, name))
     assert not np.array_equal(piece.drums, other.drums)
@@ -277,7 +239,7 @@ def test_what_training_began_from_keeps_its_share(sources: Sources, tmp_path: Pa
     from drum2midi.training.network import NetworkSettings, build_network
 
     tiny = NetworkSettings(filters=(2, 2, 2), context=8, recurrent=4)
-    renderer = Renderer(sources, SETTINGS, seed=3)
+    renderer = Renderer(load_material(sources, rate=RATE), SETTINGS, seed=3)
     save_piece(renderer.piece(0), piece_path(tmp_path, 0))
     began = build_network(SETTINGS.bands, tiny)
     began.save(tmp_path / "began.keras")
@@ -420,7 +382,7 @@ def test_what_lingers_decays_and_begins_with_the_stroke() -> None:
 
 def test_velocities_are_learnt_from_how_loud_strokes_are(sources: Sources, tmp_path: Path) -> None:
     """A listener that hears every stroke as equally hard; loudness must tell them apart."""
-    renderer = Renderer(sources, SETTINGS, seed=7)
+    renderer = Renderer(load_material(sources, rate=RATE), SETTINGS, seed=7)
     for number in range(6):
         save_piece(renderer.piece(number), piece_path(tmp_path, number))
     pieces = [load_piece(path) for path in sorted(tmp_path.glob("*.npz"))]

@@ -35,15 +35,15 @@ POSITIVE_WEIGHT: Final = 3.0
 """Weight of a frame with an onset in it, against one without."""
 
 VELOCITY_WEIGHT: Final = 3.0
-_INAUDIBLE_DB: Final = -10.0
+INAUDIBLE_DB: Final = -10.0
 _LISTED_EVERY: Final = 50
 """Batches after which the folder is listed anew."""
 
-_SEPARATED: Final = 0.2
-_RELEVELLED: Final = 0.3
-_WARPED: Final = 0.5
-_LINGERING: Final = 0.25
-_NOTCHED: Final = 0.1
+SEPARATED: Final = 0.2
+RELEVELLED: Final = 0.3
+WARPED: Final = 0.5
+LINGERING: Final = 0.25
+NOTCHED: Final = 0.1
 _GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
 
 
@@ -132,7 +132,7 @@ def compose(
 ) -> tuple[Array, Array]:
     """Mix a piece with an accompaniment; features and truth of the whole piece."""
     kit, share = _power(piece.drums), piece.share.astype(np.float32)
-    if rng.random() < _WARPED:
+    if rng.random() < WARPED:
         warp = _warp(settings.bands, rng)
         kit, share = kit @ warp, share @ warp
     kit = _linger(kit, settings.frame_rate, rng) * _equaliser(settings.bands, rng, 3.0)
@@ -144,7 +144,7 @@ def compose(
         scale = balance * float(kit.mean()) / max(float(other.mean()), 1e-12)
         other = np.roll(other, int(rng.integers(-1, 2)), axis=0) * np.float32(scale)
         mixed = _pump(kit + other, rng)
-        if rng.random() < _SEPARATED:
+        if rng.random() < SEPARATED:
             mixed = _separate(kit, mixed, rng)
     mixed = _dirty(mixed, rng)
     truth = _truth(piece, share, kit, mixed)
@@ -157,7 +157,7 @@ def _relevel(features: Array, settings: FeatureSettings, rng: np.random.Generato
     Levels are relative to a recording's loud frames; where little sounds, a lone stroke
     stands far above them.
     """
-    if rng.random() > _RELEVELLED:
+    if rng.random() > RELEVELLED:
         return features
     floor = np.float32((settings.floor_db + 30.0) / 20.0)
     return np.asarray(np.maximum(features + rng.uniform(-0.5, 0.8), floor), np.float32)
@@ -193,7 +193,7 @@ def _warp(bands: int, rng: np.random.Generator) -> Array:
 
 def _linger(power: Array, frame_rate: float, rng: np.random.Generator) -> Array:
     """Sometimes a longer decay for everything, as in another room: a one-pole filter over time."""
-    if rng.random() > _LINGERING:
+    if rng.random() > LINGERING:
         return power
     seconds = float(np.exp(rng.uniform(np.log(0.03), np.log(0.5))))
     keep = float(np.exp(-1.0 / (frame_rate * seconds)))
@@ -240,7 +240,7 @@ def _dirty(power: Array, rng: np.random.Generator) -> Array:
         out = out * (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
     if rng.random() < 0.25:
         out[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
-    if rng.random() < _NOTCHED:
+    if rng.random() < NOTCHED:
         first = int(rng.integers(bands))
         out[:, first : first + int(rng.integers(2, bands // 8))] *= np.float32(1e-3)
     return np.asarray(out, np.float32)
@@ -258,7 +258,7 @@ def _truth(piece: Piece, share: Array, kit: Array, mixed: Array) -> Array:
     weight[:, :ACTIVATIONS] = 1.0
     heard = np.minimum(frames - 1, np.round(piece.frames + 2.0).astype(int))
     ratio = share * kit[heard] / (mixed[heard] + 1e-12)
-    audible = 10.0 * np.log10(ratio.max(axis=1) + 1e-6) > _INAUDIBLE_DB
+    audible = 10.0 * np.log10(ratio.max(axis=1) + 1e-6) > INAUDIBLE_DB
     strokes = zip(piece.frames, piece.drum, piece.velocity, audible, strict=True)
     for frame, drum, velocity, clear in strokes:
         near = np.arange(max(0, int(frame) - 2), min(frames, int(frame) + 4))

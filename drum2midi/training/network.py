@@ -27,13 +27,16 @@ class NetworkSettings:
     context : int
         Channels of the convolution over time that follows.
     recurrent : int
-        Units of the bidirectional GRU, each way.
+        Units of a bidirectional GRU, each way.
+    recurrent_layers : int
+        Such GRUs, each listening to the one before.
     dropout : float
     """
 
     filters: tuple[int, ...] = (20, 28, 36)
     context: int = 128
     recurrent: int = 96
+    recurrent_layers: int = 1
     dropout: float = 0.2
 
 
@@ -68,7 +71,10 @@ def build_network(bands: int, settings: NetworkSettings | None = None) -> Any:
     x = layers.ReLU()(x)
     x = layers.Dropout(settings.dropout)(x)
     # The recurrent layer sees the pattern; the skip keeps the attack itself sharp.
-    context = layers.Bidirectional(layers.GRU(settings.recurrent, return_sequences=True))(x)
+    context = x
+    for _ in range(settings.recurrent_layers):
+        gru = layers.GRU(settings.recurrent, return_sequences=True)
+        context = layers.Bidirectional(gru)(context)
     x = layers.Concatenate()([x, context])
     x = layers.Dropout(settings.dropout)(x)
     activations = layers.Dense(OUTPUTS, activation="sigmoid", name="activations")(x)

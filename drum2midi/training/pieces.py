@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import soundfile
@@ -89,20 +89,52 @@ class Piece:
     share: NDArray[np.float16]
 
 
-class Renderer:
-    """Everything loaded that pieces are made from."""
+class Player(Protocol):
+    """Something that plays to a beat."""
 
-    def __init__(self, sources: Sources, settings: FeatureSettings, *, seed: int) -> None:
-        rate = settings.sample_rate
+    def play(
+        self, beats: NDArray[np.float64], rng: np.random.Generator, *, seconds: float
+    ) -> NDArray[np.float32]:
+        """Accompaniment to beats at given seconds."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything loaded that pieces are made from.
+
+    Attributes
+    ----------
+    library : Library
+    grooves : sequence of GrooveFile
+    impulses : sequence of float32 arrays
+    bands : sequence of Player
+        What accompanies; may be empty.
+    """
+
+    library: oneshots.Library
+    grooves: Sequence[GrooveFile]
+    impulses: Sequence[NDArray[np.float32]]
+    bands: Sequence[Player]
+
+
+def load_material(sources: Sources, *, rate: int) -> Material:
+    """Load what pieces are made from, at a sample rate in hertz."""
+    voices = accompany.speak(rate=rate) if sources.soundfonts else []
+    return Material(
+        oneshots.load_library(*sources.oneshots, without=sources.without_kits, sample_rate=rate),
+        list_grooves(sources.grooves, split="train"),
+        read_impulses(sources.impulses),
+        [accompany.Band(font, voices, rate=rate) for font in sources.soundfonts],
+    )
+
+
+class Renderer:
+    """Makes pieces of material."""
+
+    def __init__(self, material: Material, settings: FeatureSettings, *, seed: int) -> None:
         self._settings = settings
         self._seed = seed
-        self._library = oneshots.load_library(
-            *sources.oneshots, without=sources.without_kits, sample_rate=rate
-        )
-        self._grooves = list_grooves(sources.grooves, split="train")
-        self._impulses = read_impulses(sources.impulses)
-        voices = accompany.speak(rate=rate) if sources.soundfonts else []
-        self._bands = [accompany.Band(font, voices, rate=rate) for font in sources.soundfonts]
+        self._material = material
 
     def piece(self, number: int) -> Piece:
         """Make one piece; always the same for a number."""
@@ -112,15 +144,15 @@ class Renderer:
         strokes, beats = (
             scatter(rng, seconds=SECONDS)
             if rng.random() < _SCATTERED
-            else medley(self._grooves, rng, seconds=SECONDS)
+            else medley(self._material.grooves, rng, seconds=SECONDS)
         )
         # Some pieces on a kit as somebody recorded it, lest all that is heard be treated.
         plain = rng.random() < _PLAIN
         style = {"loyalty": 1.0} if plain else {"blends": _BLENDED}
         performance = render.render(
             strokes,
-            oneshots.draw_kit(self._library, rng, **style),
-            self._impulses,
+            oneshots.draw_kit(self._material.library, rng, **style),
+            self._material.impulses,
             rng,
             seconds=SECONDS,
             rate=rate,
@@ -128,8 +160,9 @@ class Renderer:
             treatment=_PLAIN_TREATMENT if plain else 1.0,
         )
         band = np.zeros((0, settings.bands), np.float16)
-        if self._bands and rng.random() < _ACCOMPANIED:
-            player = self._bands[int(rng.integers(len(self._bands)))]
+        bands = self._material.bands
+        if bands and rng.random() < _ACCOMPANIED:
+            player = bands[int(rng.integers(len(bands)))]
             band = decibels(mel_power([player.play(beats, rng, seconds=SECONDS)], settings))
         exact = performance.strokes
         return Piece(
@@ -304,7 +337,8 @@ def _work(
 ) -> None:
     os.nice(10)
     try:
-        renderer = Renderer(sources, settings, seed=seed)
+        material = load_material(sources, rate=settings.sample_rate)
+        renderer = Renderer(material, settings, seed=seed)
         for number in numbers:
             if os.getppid() != parent:
                 return

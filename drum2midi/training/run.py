@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -149,7 +149,7 @@ def _finish(
 ) -> dict[str, float]:
     """Choose the thresholds, set the dynamics, export, and log what came out."""
     picking, scores = PickSettings(), dict[str, float]()
-    listen = _listener(model, settings.features)
+    listen = listener(model, settings.features)
     if dev_set is not None:
         picking, scores = tune(listen, dev_set, settings.features)
         tracker.metrics({f"micro_f.{name}": score for name, score in scores.items()}, step=0)
@@ -206,7 +206,9 @@ def _await(pieces: Path, crew: Sequence[SpawnProcess], count: int) -> None:
         time.sleep(1.0)
 
 
-def _listener(model: Any, features: FeatureSettings) -> Any:
+def listener(model: Any, features: FeatureSettings) -> Callable[[NDArray[np.float32]], Activations]:
+    """What a Keras network hears in features (frames, bands)."""
+
     def listen(frames: NDArray[np.float32]) -> Activations:
         # Keras predicts whole songs in one graph; a loop over frames would be far slower.
         return split_outputs(model.predict(frames[None], verbose=0)[0], features.frame_rate)

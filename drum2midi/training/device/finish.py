@@ -1,0 +1,144 @@
+"""Finish: weights that came back from a GPU become the model that drum2midi runs.
+
+    python -m drum2midi.training.device.finish RUN/weights-100.npz [RUN/weights-90.npz ...] \
+        --dev-set DIR --pieces DIR -o my.onnx
+
+Several files are averaged. Beside the ``.onnx`` a ``.keras`` is written, to train on from. Pieces
+are those of ``drum2midi train`` or of `drum2midi.training.pieces.start_renderers`; the weights of
+the dynamics are fitted on them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from drum2midi.errors import InputError
+from drum2midi.features import FeatureSettings
+from drum2midi.files import replacing
+from drum2midi.training.network import NetworkSettings, build_network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def read_weights(files: Sequence[Path]) -> list[NDArray[np.float32]]:
+    """The mean of the weights in several files.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read or they are of different networks.
+    """
+    members = []
+    for file in files:
+        try:
+            with np.load(file) as stored:
+                members.append([stored[name] for name in stored.files])
+        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            raise InputError(f"{file}: not weights of a network ({error})") from None
+        if [part.shape for part in members[-1]] != [part.shape for part in members[0]]:
+            raise InputError(f"{file}: weights of another network than those of {files[0]}")
+    return [np.mean(parts, axis=0, dtype=np.float32) for parts in zip(*members, strict=True)]
+
+
+def build(files: Sequence[Path]) -> tuple[Any, FeatureSettings, dict[str, Any]]:
+    """The Keras network with the mean of weights, its features, and how it was trained.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        ``weights-NN.npz``, with ``settings.json`` beside the first.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read or do not fit the settings.
+    """
+    path = files[0].with_name("settings.json")
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        features = FeatureSettings(**about.pop("features"))
+        sizes = about["network"]
+        network = NetworkSettings(**{**sizes, "filters": tuple(sizes["filters"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the settings of a run ({error})") from None
+    model = build_network(features.bands, network)
+    weights = read_weights(files)
+    try:
+        model.set_weights(weights)
+    except ValueError:
+        raise InputError(f"{files[0]}: does not fit the network of {path}") from None
+    return model, features, about
+
+
+def finish(files: Sequence[Path], output: Path, *, dev_set: Path, pieces: Path) -> dict[str, float]:
+    """Choose the thresholds, fit the dynamics and export.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        See `build`.
+    output : Path
+        The ``.onnx`` to write; the ``.keras`` is written beside it.
+    dev_set : Path
+        Real recordings that choose the thresholds.
+    pieces : Path
+        Rendered pieces to fit the dynamics on.
+
+    Returns
+    -------
+    dict
+        Micro F of each folder of the dev set.
+
+    Raises
+    ------
+    InputError
+        If something cannot be read.
+    """
+    from drum2midi.training.export import export
+    from drum2midi.training.loudness import fit_dynamics
+    from drum2midi.training.run import listener
+    from drum2midi.training.tune import tune
+
+    model, features, about = build(files)
+    listen = listener(model, features)
+    picking, scores = tune(listen, dev_set, features)
+    dynamics = fit_dynamics(listen, pieces, features, picking)
+    about |= {
+        "weights": [file.name for file in files],
+        "parameters": int(model.count_params()),
+        "dev_set_micro_f": scores,
+    }
+    export(model, output, features, picking, about, dynamics=dynamics)
+    with replacing(output.with_suffix(".keras")) as target:
+        model.save(target)
+    return scores
+
+
+def _main(
+    weights: Annotated[list[Path], typer.Argument(metavar="WEIGHTS.npz...")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.onnx")],
+    dev_set: Annotated[Path, typer.Option(help="Real recordings that choose the thresholds.")],
+    pieces: Annotated[Path, typer.Option(help="Rendered pieces to fit the dynamics on.")],
+) -> None:
+    """Make a model of weights that were trained on a GPU."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        scores = finish(weights, output, dev_set=dev_set, pieces=pieces)
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
+    for folder, score in scores.items():
+        typer.echo(f"{folder}: micro F {score:.3f}")
+
+
+if __name__ == "__main__":
+    typer.run(_main)

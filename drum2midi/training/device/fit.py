@@ -1,0 +1,290 @@
+"""Fit on a GPU: processes render pieces, the GPU keeps them, mixes them anew and learns.
+
+    python -m drum2midi.training.device.fit CARGO OUT --minutes 9
+
+The learning rate falls with the clock, so that it is next to nothing when the time is up however
+fast the machine is. ``OUT`` gets weights on the way and at the end, each an average over the last
+thousand steps or so, in the order of the Keras model's, and ``log.csv``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import queue
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import torch
+import typer
+from torch.nn import functional
+
+from drum2midi.errors import InputError
+from drum2midi.features import FeatureSettings
+from drum2midi.training import examples
+from drum2midi.training.device.cargo import unpack
+from drum2midi.training.device.mixing import Batch, compose
+from drum2midi.training.device.twin import Twin
+from drum2midi.training.network import ACTIVATIONS, OUTPUTS, NetworkSettings
+from drum2midi.training.pieces import SECONDS, Material, Piece, Renderer
+
+_STROKES: Final = 768
+"""Most strokes of a piece that are kept."""
+
+_LEAD: Final = 100  # frames that are mixed but not learnt from: what rang on before
+_SAVED_AT: Final = (0.4, 0.6, 0.8, 0.9)
+_VELOCITIES: Final = 8.0  # as in `drum2midi.training.network.loss`
+_REPORT: Final = 100
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """How to fit.
+
+    Attributes
+    ----------
+    minutes : float
+        From the first step on.
+    batch, crop : int
+        Crops in a batch, frames in a crop.
+    rate, decay : float
+        AdamW's highest learning rate and its weight decay.
+    width : float
+        Standard deviation, in frames, of the bump that stands for an onset.
+    workers, capacity : int
+        Processes that render, and pieces that the GPU keeps; the oldest make room.
+    average : float
+        Share of the average of weights that a step leaves.
+    seed : int
+    """
+
+    minutes: float = 9.0
+    batch: int = 32
+    crop: int = 800
+    rate: float = 2e-3
+    decay: float = 0.01
+    width: float = 1.0
+    workers: int = 15
+    capacity: int = 12000
+    average: float = 0.999
+    seed: int = 0
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    network: NetworkSettings = field(
+        default_factory=lambda: NetworkSettings(
+            filters=(24, 36, 48), context=192, recurrent=128, recurrent_layers=2
+        )
+    )
+
+
+class Pool:
+    """Pieces on a GPU, the newest `capacity` of them."""
+
+    def __init__(self, settings: DeviceSettings, device: torch.device) -> None:
+        self._device = device
+        self._crop = settings.crop
+        bands = settings.features.bands
+        self._frames = int(SECONDS * settings.features.frame_rate) + 1
+        size, half = settings.capacity, torch.float16
+        self._kit = torch.zeros(size, self._frames, bands, dtype=half, device=device)
+        self._band = torch.zeros_like(self._kit)
+        self._banded = torch.zeros(size, dtype=torch.bool, device=device)
+        self._onset = torch.zeros(size, _STROKES, device=device)
+        self._drum = torch.full((size, _STROKES), -1, dtype=torch.int64, device=device)
+        self._velocity = torch.zeros(size, _STROKES, device=device)
+        self._share = torch.zeros(size, _STROKES, bands, dtype=half, device=device)
+        self.added = 0
+
+    def add(self, piece: Piece) -> None:
+        """Keep a piece, in the place of the oldest if there is no room."""
+        slot = self.added % len(self._kit)
+        self._kit[slot] = torch.from_numpy(piece.drums).to(self._device)
+        self._banded[slot] = bool(len(piece.band))
+        if len(piece.band):
+            self._band[slot] = torch.from_numpy(piece.band).to(self._device)
+        kept = min(_STROKES, len(piece.frames))
+        self._drum[slot] = -1
+        for target, values in (
+            (self._onset, piece.frames),
+            (self._drum, piece.drum.astype(np.int64)),
+            (self._velocity, piece.velocity.astype(np.float32)),
+            (self._share, piece.share),
+        ):
+            target[slot, :kept] = torch.from_numpy(values[:kept]).to(self._device)
+        self.added += 1
+
+    def draw(self, count: int, mix: examples.Mix) -> Batch:
+        """Crops of pieces at random, each with a band that may be another piece's."""
+        known, device = min(self.added, len(self._kit)), self._device
+        length = _LEAD + self._crop
+        ids = torch.randint(known, (count,), device=device)
+        start = torch.randint(self._frames - length + 1, (count,), device=device)
+        within = torch.arange(length, device=device)
+        kit = self._kit[ids[:, None], start[:, None] + within]
+        banded = self._banded[:known].nonzero()[:, 0]
+        mixed = torch.rand(count, device=device) >= mix.alone
+        band = torch.zeros_like(kit)
+        if len(banded):
+            strange = banded[torch.randint(len(banded), (count,), device=device)]
+            elsewhere = torch.randint(self._frames - length + 1, (count,), device=device)
+            own = self._banded[ids] & (torch.rand(count, device=device) >= mix.borrowed)
+            whose = torch.where(own, ids, strange)
+            since = torch.where(own, start, elsewhere)
+            band = self._band[whose[:, None], since[:, None] + within]
+        return Batch(kit, band, mixed & bool(len(banded)), self._onset[ids] - start[:, None],
+                     self._drum[ids], self._velocity[ids], self._share[ids])  # fmt: skip
+
+
+def loss(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """What `drum2midi.training.network.loss` is on average, from logits."""
+    target, weight = truth[..., :OUTPUTS], truth[..., OUTPUTS:]
+    entropy = functional.binary_cross_entropy_with_logits(
+        logits[..., :ACTIVATIONS], target[..., :ACTIVATIONS], weight[..., :ACTIVATIONS]
+    )
+    velocity = torch.sigmoid(logits[..., ACTIVATIONS:])
+    error = weight[..., ACTIVATIONS:] * (target[..., ACTIVATIONS:] - velocity) ** 2
+    return entropy + _VELOCITIES * error.mean()
+
+
+def fit(cargo: Path, out: Path, settings: DeviceSettings) -> None:
+    """Train for some minutes, and write weights.
+
+    Parameters
+    ----------
+    cargo : Path
+        What `drum2midi.training.device.cargo.pack` wrote.
+    out : Path
+        Folder for ``weights-NN.npz`` (NN: per cent of the time), ``settings.json``, ``log.csv``.
+    settings : DeviceSettings
+
+    Raises
+    ------
+    InputError
+        If the cargo cannot be read or the renderers die.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+    context = multiprocessing.get_context("fork")
+    with context.Pool(settings.workers) as decoders:
+        material = unpack(cargo, map_files=decoders.map)
+    pieces: Any = context.Queue(64)
+    # They share the material's memory, and begin before there is a GPU to share by accident.
+    crew = [
+        context.Process(target=_render, args=(material, settings, worker, pieces), daemon=True)
+        for worker in range(settings.workers)
+    ]
+    for process in crew:
+        process.start()
+    try:
+        _learn(out, settings, pieces, crew)
+    finally:
+        for process in crew:
+            process.kill()
+
+
+def _render(material: Material, settings: DeviceSettings, worker: int, pieces: Any) -> None:
+    renderer = Renderer(material, settings.features, seed=settings.seed)
+    for number in range(worker, 2**31, settings.workers):
+        pieces.put(renderer.piece(number))
+
+
+def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[BaseProcess]) -> None:
+    torch.manual_seed(settings.seed)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pool = Pool(settings, device)
+    twin = Twin(settings.features.bands, settings.network).to(device)
+    average = torch.optim.swa_utils.AveragedModel(
+        twin,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),
+        use_buffers=False,
+    )
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.0, weight_decay=settings.decay)
+    while pool.added < min(64, settings.capacity):
+        _take(pool, pieces, crew, wait=True)
+    mix, saved, step = examples.Mix(), list(_SAVED_AT), 0
+    begun, total = time.monotonic(), torch.zeros((), device=device)
+    with (out / "log.csv").open("w", buffering=1) as log:
+        log.write("step,seconds,pieces,loss\n")
+        while (done := (time.monotonic() - begun) / (60.0 * settings.minutes)) < 1.0:
+            _take(pool, pieces, crew, wait=False)
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate * min(1.0, (step + 1) / 300.0) * _cosine(done)
+            with torch.no_grad():
+                features, truth = compose(
+                    pool.draw(settings.batch, mix), settings.features, width=settings.width
+                )
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                logits = twin(features[:, _LEAD:])
+            value = loss(logits.float(), truth[:, _LEAD:])
+            optimizer.zero_grad()
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+            optimizer.step()
+            average.update_parameters(twin)
+            total += value.detach()
+            step += 1
+            if step % _REPORT == 0:
+                now = time.monotonic() - begun
+                log.write(f"{step},{now:.1f},{pool.added},{float(total) / _REPORT:.5f}\n")
+                total.zero_()
+            if saved and done >= saved[0]:
+                _save(average.module, twin, out / f"weights-{round(100 * saved.pop(0))}.npz")
+    _save(average.module, twin, out / "weights-100.npz")
+
+
+def _cosine(done: float) -> float:
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def _take(pool: Pool, pieces: Any, crew: Sequence[BaseProcess], *, wait: bool) -> None:
+    """What has been rendered goes into the pool."""
+    if not any(process.is_alive() for process in crew):
+        raise InputError("the processes that render died")
+    try:
+        while True:
+            pool.add(pieces.get(timeout=1.0) if wait else pieces.get_nowait())
+            wait = False
+    except queue.Empty:
+        return
+
+
+def _save(average: torch.nn.Module, twin: Twin, path: Path) -> None:
+    """Averaged weights; the statistics of batches are averages already."""
+    for mine, newest in zip(average.buffers(), twin.buffers(), strict=True):
+        mine.copy_(newest)
+    weights = average.keras_weights()
+    beside = path.with_suffix(".part.npz")
+    np.savez(beside, *weights)
+    beside.replace(path)
+
+
+def _main(
+    cargo: Annotated[Path, typer.Argument(metavar="CARGO")],
+    out: Annotated[Path, typer.Argument(metavar="OUT")],
+    minutes: Annotated[float, typer.Option(help="From the first step on.")] = 9.0,
+    workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 15,
+    batch: Annotated[int, typer.Option(min=1)] = 32,
+    capacity: Annotated[int, typer.Option(help="Pieces that the GPU keeps.", min=1)] = 12000,
+    rate: Annotated[float, typer.Option(help="AdamW's highest.")] = 2e-3,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train on a GPU from packed material."""
+    settings = DeviceSettings(minutes=minutes, workers=workers, batch=batch, capacity=capacity,
+                              rate=rate, seed=seed)  # fmt: skip
+    try:
+        fit(cargo, out, settings)
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    typer.run(_main)

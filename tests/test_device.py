@@ -1,0 +1,232 @@
+"""Training on a GPU, in miniature and on the CPU: cargo, mixing, the twin, and a few steps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drum2midi.drums import DRUMS
+from drum2midi.errors import InputError
+from drum2midi.features import FeatureSettings, normalise
+from drum2midi.training import examples
+from drum2midi.training.device import cargo
+from drum2midi.training.network import OUTPUTS, NetworkSettings, build_network
+from drum2midi.training.oneshots import load_library
+from drum2midi.training.pieces import Piece, Renderer, Sources
+
+torch = pytest.importorskip("torch", reason="needs PyTorch")
+
+from drum2midi.training.device import mixing  # noqa: E402
+from drum2midi.training.device.fit import DeviceSettings, Pool, loss  # noqa: E402
+from drum2midi.training.device.twin import Twin  # noqa: E402
+
+SETTINGS = FeatureSettings()
+TINY = NetworkSettings(filters=(2, 3, 4), context=10, recurrent=6, recurrent_layers=2)
+
+
+@pytest.fixture(scope="module")
+def packed(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cargo")
+    cargo.pack(
+        folder, oneshots=sources.oneshots, grooves=sources.grooves, impulses=sources.impulses
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def piece(sources: Sources, packed: Path) -> Piece:
+    return Renderer(cargo.unpack(packed), SETTINGS, seed=1).piece(4)
+
+
+def test_oneshots_survive_the_journey(sources: Sources, packed: Path) -> None:
+    before = load_library(*sources.oneshots, sample_rate=cargo.RATE)
+    after = cargo.unpack(packed).library
+    assert list(after) == list(before) == list(DRUMS)
+    for drum in DRUMS:
+        for old, new in zip(before[drum], after[drum], strict=True):
+            assert (old.kit, old.name, old.weight) == (new.kit, new.name, new.weight)
+            for one, other in zip(old.layers, new.layers, strict=True):
+                assert one.level_db == other.level_db
+                samples = one.samples[: len(other.samples)].astype(float)
+                # Lossy, but the same sound at the same place.
+                assert np.corrcoef(samples, other.samples.astype(float))[0, 1] > 0.98
+
+
+def test_a_sound_is_cut_where_it_has_died_away() -> None:
+    sound = np.exp(-np.arange(5 * cargo.RATE) / (0.02 * cargo.RATE)).astype(np.float32)
+    kept = cargo.trim(sound)
+    # 55 dB below the peak come after 6.33 time constants, and 10 ms more are kept.
+    assert len(kept) / cargo.RATE == pytest.approx(6.333 * 0.02 + 0.01, abs=1e-3)
+    assert kept[-1] == 0.0
+    np.testing.assert_array_equal(kept[: len(kept) - 441], sound[: len(kept) - 441])
+
+
+@pytest.mark.parametrize(("bpm", "expected"), [(120.0, 0.5), (100.0, 0.6), (66.0, 60.0 / 132.0)])
+def test_clips_keep_time_with_the_beats(bpm: float, expected: float) -> None:
+    """A click on every beat of a clip at 120 comes on the beats asked for, or between them."""
+    clicks = np.zeros(int(16.0 * cargo.RATE), np.float16)
+    clicks[:: cargo.RATE // 2] = 1.0
+    clips = cargo.Clips((clicks,), (120.0,))
+    beats = 0.25 + np.arange(40) * 60.0 / bpm
+    out = clips.play(beats, np.random.default_rng(2), seconds=12.0)
+    assert len(out) == 12 * cargo.RATE
+    assert np.abs(out).max() == pytest.approx(1.0)
+    loud = np.flatnonzero(np.abs(out) > 0.5)
+    onsets = loud[np.append(True, np.diff(loud) > 1000)] / cargo.RATE
+    np.testing.assert_allclose(onsets, 0.25 + expected * np.arange(len(onsets)), atol=2e-3)
+    assert len(onsets) == int((12.0 - 0.25) / expected) + 1
+
+
+def test_a_folder_that_is_no_cargo_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cargo\.json: no such file; pack a cargo first"):
+        cargo.unpack(tmp_path)
+
+
+def _batch(piece: Piece, frames: int) -> mixing.Batch:
+    kit = torch.from_numpy(piece.drums[:frames])[None]
+    return mixing.Batch(
+        kit, kit, torch.tensor([False]), torch.from_numpy(piece.frames)[None],
+        torch.from_numpy(piece.drum.astype(np.int64))[None],
+        torch.from_numpy(piece.velocity.astype(np.float32))[None],
+        torch.from_numpy(piece.share)[None],
+    )  # fmt: skip
+
+
+def test_truth_and_levels_are_those_of_the_cpu(piece: Piece) -> None:
+    frames = 1000
+    power = 10.0 ** (piece.drums[:frames].astype(np.float32) / 10.0)
+    ours = mixing.normalise(torch.from_numpy(power)[None], SETTINGS)[0].numpy()
+    np.testing.assert_allclose(ours, normalise(power, SETTINGS), atol=2e-6)
+
+    batch, tensor = _batch(piece, frames), torch.from_numpy(power)[None]
+    here = mixing._truth(
+        batch, batch.share.float(), tensor, tensor, examples.TARGET_WIDTH
+    )[0].numpy()  # fmt: skip
+    early = piece.frames < frames
+    cut = replace(piece, frames=piece.frames[early], drum=piece.drum[early],
+                  velocity=piece.velocity[early], share=piece.share[early])  # fmt: skip
+    there = examples._truth(cut, cut.share.astype(np.float32), power, power)
+    assert there[:-5, :OUTPUTS].max() > 0.9
+    np.testing.assert_allclose(here[:-5], there[:-5], atol=1e-5)
+
+
+def test_a_mix_is_finite_and_has_both_kit_and_band(piece: Piece) -> None:
+    torch.manual_seed(1)
+    one = _batch(piece, 600)
+    # The other piece is loud where the first is not: in its highest bands, all the time.
+    band = torch.full_like(one.kit, -80.0)
+    band[:, :, 90:] = 0.0
+    both = [torch.cat([part] * 8) for part in (one.kit, band)]
+    rest = [torch.cat([part] * 8) for part in (one.onset, one.drum, one.velocity, one.share)]
+    told = {}
+    for heard in (False, True):
+        batch = mixing.Batch(*both, torch.full((8,), heard), *rest)
+        features, truth = mixing.compose(batch, SETTINGS, width=1.0)
+        assert features.shape == (8, 600, 96)
+        assert truth.shape == (8, 600, 2 * OUTPUTS)
+        assert torch.isfinite(features).all()
+        assert torch.isfinite(truth).all()
+        told[heard] = float(features[:, :, 90:].mean())
+    assert told[True] > told[False] + 0.3
+
+
+def test_a_pump_turns_down_and_lets_go_slowly() -> None:
+    torch.manual_seed(0)
+    power = torch.full((4, 300, 96), 1e-3)
+    power[:, 100:103] = 1.0
+    gain = 10.0 * torch.log10(mixing._pump(power) / power)[:, :, 0]
+    assert gain.max() <= 1e-4
+    assert (gain[:, 100] < -5.0).all()
+    loss_db = -gain[:, 103:]
+    assert (loss_db[:, 1:] <= loss_db[:, :-1] + 1e-4).all()
+    steps = loss_db[:, 0] / -gain[:, 102]
+    assert ((steps > 0.49) & (steps < 0.96)).all()
+
+
+def test_the_pool_lends_what_it_was_given(piece: Piece) -> None:
+    torch.manual_seed(0)
+    settings = DeviceSettings(crop=300, capacity=2)
+    pool = Pool(settings, torch.device("cpu"))
+    for _ in range(3):
+        pool.add(piece)
+    assert pool.added == 3
+    batch = pool.draw(5, examples.Mix())
+    assert batch.kit.shape == (5, 400, 96)
+    assert not batch.mixed.any()  # none of the pieces has a band
+    kit = torch.from_numpy(piece.drums)
+    for index in range(5):
+        start = round(float(piece.frames[0] - batch.onset[index, 0]))
+        torch.testing.assert_close(batch.kit[index], kit[start : start + 400])
+    assert int((batch.drum[0] >= 0).sum()) == len(piece.frames)
+
+
+def test_the_loss_falls_to_what_the_targets_leave() -> None:
+    target = torch.zeros(1, 50, OUTPUTS)
+    target[0, 20, :3] = 1.0
+    truth = torch.cat((target, torch.ones_like(target)), dim=2)
+    right = torch.where(target > 0.5, 20.0, -20.0)
+    assert float(loss(right, truth)) < 1e-6
+    assert float(loss(-right, truth)) > 10.0
+
+
+def test_the_twin_computes_what_keras_does() -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    torch.manual_seed(2)
+    twin = Twin(SETTINGS.bands, TINY)
+    for name, value in [*twin.named_parameters(), *twin.named_buffers()]:
+        if value.dtype == torch.float32:
+            low, high = (0.5, 2.0) if "var" in name else (-0.3, 0.3)
+            value.data.uniform_(low, high)
+    twin.eval()
+    model = build_network(SETTINGS.bands, TINY)
+    model.set_weights(twin.keras_weights())
+    features = np.random.default_rng(0).normal(size=(2, 60, SETTINGS.bands)).astype(np.float32)
+    with torch.no_grad():
+        ours = torch.sigmoid(twin(torch.from_numpy(features))).numpy()
+    np.testing.assert_allclose(ours, np.asarray(model(features)), atol=2e-6)
+    assert np.ptp(ours) > 0.1
+
+
+def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> None:
+    """A few steps by the command itself; what it writes becomes a model of the settings' size."""
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    from drum2midi.training.device.finish import build, read_weights
+
+    run = tmp_path / "run"
+    subprocess.run(
+        [sys.executable, "-m", "drum2midi.training.device.fit", str(packed), str(run),
+         "--minutes", "0.05", "--workers", "1", "--batch", "2", "--capacity", "3"],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert (run / "log.csv").read_text().startswith("step,seconds,pieces,loss\n")
+    last = run / "weights-100.npz"
+    model, features, about = build([last])
+    assert features == SETTINGS
+    assert about["network"]["recurrent_layers"] == 2
+    assert model.count_params() < 5_000_000
+    once, twice = read_weights([last]), read_weights([last, last])
+    for one, other in zip(once, twice, strict=True):
+        np.testing.assert_allclose(one, other)
+
+    (tmp_path / "bad.npz").write_text("no")
+    with pytest.raises(InputError, match=r"bad\.npz: not weights of a network"):
+        read_weights([tmp_path / "bad.npz"])
+    with pytest.raises(InputError, match=r"settings\.json: not the settings of a run"):
+        build([tmp_path / "bad.npz"])
+
+
+def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "drum2midi.training.device.fit", str(tmp_path), str(tmp_path / "o")],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert result.stderr.strip().endswith("cargo.json: no such file; pack a cargo first")
