@@ -50,7 +50,7 @@ _ROW: Final = 0.18  # seconds between two strokes of a row
 _SAME: Final = 0.03  # seconds within which two strokes of a drum are one
 # What is heard counts as well, against what is usual for a snare that is taken for a tom.
 _HEARD: Final = 0.5
-_USUAL: Final = -3.5
+_USUAL: Final = -4.5
 _SNARES, _TOMS = SCORING_CLASSES.index("SD"), SCORING_CLASSES.index("TT")
 _MOST_CLOSED: Final = 10.0  # percentile of how open a recording's hi-hats sound
 _OPENED: Final = 5.0  # logits by which an open one sounds more open than that

@@ -44,6 +44,9 @@ class PickSettings:
         Least activation of an onset, for each scoring class, 0 to 1.
     second : float
         Least activation of a second tom or cymbal struck together with a first.
+    ghost : float
+        Least activation of a snare's ghost stroke, one softer than
+        `drum2midi.onsets.GHOST_VELOCITY`; the threshold of its class if that is higher.
     open_margin : float
         By how much the open hi-hat's activation has to exceed the closed one's.
     reach : int
@@ -61,6 +64,7 @@ class PickSettings:
 
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
     second: float = 0.6
+    ghost: float = 0.0
     open_margin: float = 0.0
     reach: int = 2
     gap: float = 0.03

@@ -27,6 +27,11 @@ _MEMBERS: Final = tuple(
 )
 _OPEN_HAT: Final = DRUMS.index(OPEN_HAT)
 _HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
+_SNARE: Final = SCORING_CLASSES.index("SD")
+GHOST_VELOCITY: Final = 32
+"""Snare strokes softer than this are ghost strokes. Most of what is heard where no stroke was,
+echoes and rattling wires, would be such: they have to be surer than others."""
+
 _RATHER_A_HAT: Final = 0.75
 """Logits by which a hi-hat must be likelier than a cymbal for the cymbal not to be believed."""
 
@@ -74,7 +79,9 @@ def pick_hits(
             peaks = peaks[~_hats_rather(activations.classes, peaks)]
         for peak in peaks.tolist():
             onset = (peak + _offset(curve, peak)) / activations.frame_rate - settings.delay
-            hits += _struck(activations, settings, column, peak, max(0.0, onset))
+            struck = _struck(activations, settings, column, peak, max(0.0, onset))
+            if column != _SNARE or _believed(struck, settings.ghost, sensitivity):
+                hits += struck
     order = {drum: i for i, drum in enumerate(DRUMS)}
     hits.sort(key=lambda hit: (hit.onset, order[hit.drum]))
     return _chords(hits, settings.chord)
@@ -116,6 +123,14 @@ def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArr
     near = np.clip(peaks[:, None] + np.arange(-2, 3), 0, len(classes) - 1)
     hats, cymbals = (log_odds(classes[near, i].max(axis=1)) for i in (_HATS, _CYMBALS))
     return np.asarray(hats - cymbals > _RATHER_A_HAT)
+
+
+def _believed(struck: Sequence[Hit], ghost: float, sensitivity: float) -> bool:
+    """Whether strokes of the snare are loud or sure enough."""
+    return not 0.0 < ghost < 1.0 or any(
+        hit.velocity >= GHOST_VELOCITY or hit.confidence >= _moved(ghost, sensitivity)
+        for hit in struck
+    )
 
 
 def _moved(threshold: float, sensitivity: float) -> float:

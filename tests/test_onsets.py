@@ -118,3 +118,15 @@ def test_an_open_hat_has_to_be_clearly_open(margin: float, heard: Drum) -> None:
     heard_as_both = bells((1.0, OPEN_HAT, 0.8, 90), (1.0, CLOSED_HAT, 0.6, 70))
     (hit,) = pick_hits(heard_as_both, PickSettings(open_margin=margin))
     assert hit.drum is heard
+
+
+def test_ghost_strokes_have_to_be_surer() -> None:
+    """Only soft strokes of the snare, and less so where more is to be heard."""
+    heard = bells(
+        (0.5, SNARE, 0.6, 20), (1.0, SNARE, 0.6, 40), (1.5, SNARE, 0.9, 20), (2.0, KICK, 0.6, 20)
+    )
+    wary = PickSettings(ghost=0.75)
+    times = [round(hit.onset, 2) for hit in pick_hits(heard, wary)]
+    assert times == [1.0, 1.5, 2.0]
+    assert len(pick_hits(heard, PickSettings())) == 4
+    assert len(pick_hits(heard, wary, sensitivity=0.7)) == 4

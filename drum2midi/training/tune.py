@@ -31,6 +31,10 @@ WINDOW: Final = 0.05
 """Seconds within which an estimated stroke counts as an annotated one."""
 
 _MACRO_WEIGHT: Final = 0.25
+_GHOST: Final = 0.7
+"""Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
+ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
+
 _THRESHOLDS: Final = tuple(round(0.08 + 0.04 * i, 2) for i in range(22))
 _MARGINS: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 _RECURRENCES: Final = (0.0, 0.25, 0.5)
@@ -85,7 +89,7 @@ def tune(
     ]
     if not heard:
         raise InputError(f"{dev_set}: no audio in a folder beside annotations/")
-    picking = replace(PickSettings(), delay=_delay(heard))
+    picking = PickSettings(ghost=_GHOST, delay=_delay(heard))
     folders = sorted({folder for folder, _, _ in heard})
     trials = []
     for share in recurrences:
