@@ -196,7 +196,7 @@ def test_the_twin_computes_what_keras_does() -> None:
 def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> None:
     """A few steps by the command itself; what it writes becomes a model of the settings' size."""
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
-    from drum2midi.training.device.finish import build, read_weights
+    from drum2midi.training.device.finish import _curve, build, read_weights
 
     run = tmp_path / "run"
     subprocess.run(
@@ -211,6 +211,12 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
     assert features == SETTINGS
     assert about["network"]["recurrent_layers"] == 2
     assert model.count_params() < 5_000_000
+    logged = list(_curve(run / "log.csv"))
+    assert [row["step"] for row in logged] == [100.0 * (i + 1) for i in range(len(logged))]
+    (run / "log.csv").write_text("step,seconds,pieces,loss\n100,2.5,64,0.5\n")
+    assert list(_curve(run / "log.csv")) == [
+        {"step": 100.0, "seconds": 2.5, "pieces": 64.0, "loss": 0.5}
+    ]
     once, twice = read_weights([last]), read_weights([last, last])
     for one, other in zip(once, twice, strict=True):
         np.testing.assert_allclose(one, other)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -116,7 +116,16 @@ def train(
             model = average(
                 [_member(run, settings, member, tracker) for member in range(settings.members)]
             )
-            return _finish(model, pieces, sources, settings, dev_set, output, tracker)
+            about = {
+                "members": settings.members,
+                "network": asdict(settings.network),
+                "fit": asdict(settings.fit),
+                "held_out_kits": list(sources.without_kits),
+            }
+            return tune_and_export(
+                model, settings.features, output, about, pieces=pieces, dev_set=dev_set,
+                tracker=tracker, seed=settings.fit.seed,
+            )  # fmt: skip
     finally:
         for renderer in crew:
             renderer.terminate()
@@ -138,35 +147,51 @@ def _member(run: Path, settings: RunSettings, member: int, tracker: Tracker) -> 
     )
 
 
-def _finish(
+def tune_and_export(
     model: Any,
-    pieces: Path,
-    sources: Sources,
-    settings: RunSettings,
-    dev_set: Path | None,
+    features: FeatureSettings,
     output: Path,
+    about: Mapping[str, Any],
+    *,
+    pieces: Path,
+    dev_set: Path | None,
     tracker: Tracker,
+    seed: int = 0,
 ) -> dict[str, float]:
-    """Choose the thresholds, set the dynamics, export, and log what came out."""
+    """Choose the thresholds, set the dynamics, export, and log what came out.
+
+    Parameters
+    ----------
+    model : keras.Model
+    features : FeatureSettings
+    output : Path
+        The ``.onnx`` to write.
+    about : mapping
+        What trained it; the figures are added.
+    pieces : Path
+        Rendered pieces to set the dynamics on.
+    dev_set : Path, optional
+        Real recordings that choose the thresholds; 0.5 each without.
+    tracker : Tracker
+    seed : int
+        Decides the mixes of those pieces.
+
+    Returns
+    -------
+    dict
+        Micro F of each folder of the dev set.
+    """
     picking, scores = PickSettings(), dict[str, float]()
-    listen = listener(model, settings.features)
+    listen = listener(model, features)
     if dev_set is not None:
-        picking, scores = tune(listen, dev_set, settings.features)
+        picking, scores = tune(listen, dev_set, features)
         tracker.metrics({f"micro_f.{name}": score for name, score in scores.items()}, step=0)
-        for folder, table in confusions(listen, dev_set, settings.features, picking).items():
+        for folder, table in confusions(listen, dev_set, features, picking).items():
             figure = draw_confusion(table, CONFUSION_LABELS, title=folder)
             tracker.figure(figure, f"confusion-{folder}.png")
-    about = {
-        "members": settings.members,
-        "network": asdict(settings.network),
-        "fit": asdict(settings.fit),
-        "parameters": int(model.count_params()),
-        "held_out_kits": list(sources.without_kits),
-        "dev_set_micro_f": scores,
-    }
-    seed = settings.fit.seed
-    dynamics = fit_dynamics(listen, pieces, settings.features, picking, seed=seed)
-    export(model, output, settings.features, picking, about, dynamics=dynamics)
+    about = {**about, "parameters": int(model.count_params()), "dev_set_micro_f": scores}
+    dynamics = fit_dynamics(listen, pieces, features, picking, seed=seed)
+    export(model, output, features, picking, about, dynamics=dynamics)
     tracker.file(output)
     return scores
 

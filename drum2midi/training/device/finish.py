@@ -10,10 +10,11 @@ the dynamics are fitted on them.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,7 +81,7 @@ def build(files: Sequence[Path]) -> tuple[Any, FeatureSettings, dict[str, Any]]:
 
 
 def finish(files: Sequence[Path], output: Path, *, dev_set: Path, pieces: Path) -> dict[str, float]:
-    """Choose the thresholds, fit the dynamics and export.
+    """Choose the thresholds, fit the dynamics, export, and log all that to MLflow.
 
     Parameters
     ----------
@@ -103,24 +104,30 @@ def finish(files: Sequence[Path], output: Path, *, dev_set: Path, pieces: Path) 
     InputError
         If something cannot be read.
     """
-    from drum2midi.training.export import export
-    from drum2midi.training.loudness import fit_dynamics
-    from drum2midi.training.run import listener
-    from drum2midi.training.tune import tune
+    from drum2midi.training.run import tune_and_export
+    from drum2midi.training.tracking import tracked
 
     model, features, about = build(files)
-    listen = listener(model, features)
-    picking, scores = tune(listen, dev_set, features)
-    dynamics = fit_dynamics(listen, pieces, features, picking)
-    about |= {
-        "weights": [file.name for file in files],
-        "parameters": int(model.count_params()),
-        "dev_set_micro_f": scores,
-    }
-    export(model, output, features, picking, about, dynamics=dynamics)
+    run = files[0].parent
+    with tracked(run) as tracker:
+        tracker.parameters(about)
+        for row in _curve(run / "log.csv"):
+            tracker.metrics({"loss": row["loss"], "pieces": row["pieces"]}, step=int(row["step"]))
+        scores = tune_and_export(
+            model, features, output, {**about, "weights": [file.name for file in files]},
+            pieces=pieces, dev_set=dev_set, tracker=tracker,
+        )  # fmt: skip
     with replacing(output.with_suffix(".keras")) as target:
         model.save(target)
     return scores
+
+
+def _curve(log: Path) -> Iterator[dict[str, float]]:
+    """The rows of a run's log; none if it has none."""
+    if log.is_file():
+        with log.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                yield {name: float(value) for name, value in row.items()}
 
 
 def _main(
