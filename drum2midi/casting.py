@@ -7,6 +7,9 @@ have none. Where what the network heard as a high tom plays a snare's part, it i
 
 A hi-hat is open against closed ones: where even those that sound closed ring a little,
 only those that ring clearly more were opened.
+
+A stick that plays the hats does not go over to the ride for a stroke or two: among strokes that
+are clearly the hats', one that might be either is no ride.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from drum2midi.drums import (
     HIGH_TOM,
     OPEN_HAT,
     PEDAL_HAT,
+    RIDE,
+    RIDE_BELL,
     SCORING_CLASSES,
     SNARE,
 )
@@ -55,10 +60,16 @@ _SNARES, _TOMS = SCORING_CLASSES.index("SD"), SCORING_CLASSES.index("TT")
 _MOST_CLOSED: Final = 10.0  # percentile of how open a recording's hi-hats sound
 _OPENED: Final = 5.0  # logits by which an open one sounds more open than that
 _OPEN: Final = 2.5  # logits from which on one is open anyway
+_HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
+_AROUND: Final = 4.0  # seconds before and after a ride's stroke whose company it is judged by
+_COMPANY: Final = 4  # strokes without which it is in none
+_SURE: Final = 4.0  # logits, at most, by which a stroke speaks for hats or cymbals
+_ITSELF: Final = 0.25  # weight of what the stroke itself sounds like, against the mean around it
+_RATHER_HATS: Final = -1.0  # logits from which on it is a hi-hat's
 
 
 def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
-    """Say again which drum it was, of snares that sound like toms and of hi-hats.
+    """Say again which drum it was, of snares that sound like toms, of hi-hats and of rides.
 
     Parameters
     ----------
@@ -71,15 +82,16 @@ def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]
     -------
     tuple of Hit
         By onset. All strokes of the high tom are the snare's now, less those that the snare
-        was heard to play as well, or none is; open hi-hats may be closed or pedal ones.
+        was heard to play as well, or none is; rides may be hi-hats, less those that the hats
+        were heard to play as well; open hi-hats may be closed or pedal ones.
     """
-    return _close_hats(_cast_snare(hits, activations), activations)
+    return _close_hats(_keep_to_hats(_cast_snare(hits, activations), activations), activations)
 
 
 def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
     """Give a high tom's part to the snare where it is a snare's."""
     part = [hit for hit in hits if hit.drum is HIGH_TOM]
-    others = sum(hit.drum.scoring not in ("SD", "TT") for hit in hits)
+    others = sum(hit.drum.scoring != "TT" for hit in hits)
     # Toms alone are not a groove that a snare could be missing from.
     if len(part) < FEWEST or 2 * others < len(part):
         return tuple(hits)
@@ -95,6 +107,43 @@ def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
         for old, new in zip(hits, cast, strict=True)
         if new is old or not (np.abs(snare - old.onset) < _SAME).any()
     )
+
+
+def _keep_to_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
+    """Give strokes of the ride among those of the hats to the hats."""
+    stream = [hit for hit in hits if hit.drum.scoring in ("HH", "CY")]
+    wrong = dict(zip(stream, _among_hats(stream, activations), strict=True))
+    hats = np.array([hit.onset for hit in stream if hit.drum.scoring == "HH"])
+    out = []
+    for hit in hits:
+        if hit.drum not in (RIDE, RIDE_BELL) or not wrong[hit]:
+            out.append(hit)
+        elif not (np.abs(hats - hit.onset) < _SAME).any():
+            kinds = _logits([hit], activations.drums, activations.frame_rate, reach=1)[0]
+            kind = max((CLOSED_HAT, OPEN_HAT, PEDAL_HAT), key=lambda drum: kinds[DRUMS.index(drum)])
+            out.append(replace(hit, drum=kind))
+    return tuple(out)
+
+
+def _among_hats(stream: Sequence[Hit], activations: Activations) -> NDArray[np.bool_]:
+    """Whether each of the hats' and cymbals' strokes is a hi-hat's by those around it."""
+    if not stream:
+        return np.zeros(0, dtype=bool)
+    logits = _logits(stream, activations.classes, activations.frame_rate, reach=2)
+    margin = np.clip(logits[:, _HATS] - logits[:, _CYMBALS], -_SURE, _SURE)
+    onsets = np.array([hit.onset for hit in stream])
+    index = np.arange(len(stream))
+    first = np.searchsorted(onsets, onsets - _AROUND)
+    last = np.searchsorted(onsets, onsets + _AROUND)
+    total = np.concatenate(([0.0], np.cumsum(margin)))
+    before = (total[index] - total[first]) / np.maximum(index - first, 1)
+    after = (total[last] - total[index + 1]) / np.maximum(last - index - 1, 1)
+    # Hats on both sides: where a verse on the hats ends, the ride's first stroke has them on one.
+    before = np.where(index - first < _COMPANY, after, before)
+    after = np.where(last - index - 1 < _COMPANY, before, after)
+    around = np.minimum(before, after)
+    enough = np.maximum(index - first, last - index - 1) >= _COMPANY
+    return np.asarray(enough & (_ITSELF * margin + around > _RATHER_HATS))
 
 
 def _close_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:

@@ -10,12 +10,15 @@ import pytest
 from drum2midi.casting import FEWEST, WEIGHTS, cast_parts, describe_part
 from drum2midi.drums import (
     CLOSED_HAT,
+    CRASH,
     DRUMS,
     FLOOR_TOM,
     HIGH_TOM,
     KICK,
     OPEN_HAT,
     PEDAL_HAT,
+    RIDE,
+    RIDE_BELL,
     SCORING_CLASSES,
     SNARE,
     Drum,
@@ -163,6 +166,54 @@ def test_a_hat_that_is_not_open_is_what_it_sounds_like_most() -> None:
     hits, activations = hats([-1.0] * 7 + [2.0])
     activations.drums[round(hits[-1].onset * RATE), DRUMS.index(PEDAL_HAT)] = 0.6
     assert [hit.drum for hit in cast_parts(hits, activations)] == [CLOSED_HAT] * 7 + [PEDAL_HAT]
+
+
+def stream(drums: list[Drum], margins: list[float]) -> tuple[list[Hit], Activations]:
+    """Eighths of hats and rides, each likelier a hat than a cymbal by so many logits."""
+    hits = [Hit(0.25 * (i + 1), drum, 80, 0.9) for i, drum in enumerate(drums)]
+    activations = heard(hits)
+    for hit, margin in zip(hits, margins, strict=True):
+        at = round(hit.onset * RATE)
+        for name, logit in (("HH", margin / 2), ("CY", -margin / 2)):
+            activations.classes[at, SCORING_CLASSES.index(name)] = 1.0 / (1.0 + np.exp(-logit))
+    return hits, activations
+
+
+def test_a_ride_that_might_be_a_hat_is_one_among_hats() -> None:
+    drums = [CLOSED_HAT] * 6 + [RIDE, CLOSED_HAT, RIDE_BELL] + [CLOSED_HAT] * 6
+    hits, activations = stream(drums, [4.0] * 6 + [-1.0, 4.0, -1.0] + [4.0] * 6)
+    cast = cast_parts(hits, activations)
+    assert [hit.drum for hit in cast] == [CLOSED_HAT] * 15
+    assert [hit.onset for hit in cast] == [hit.onset for hit in hits]
+    activations.drums[round(hits[6].onset * RATE), DRUMS.index(OPEN_HAT)] = 0.5
+    assert [hit.drum for hit in cast_parts(hits, activations)].count(OPEN_HAT) == 1
+
+
+def test_a_ride_that_a_hat_doubles_goes() -> None:
+    hits, activations = stream([CLOSED_HAT] * 8, [4.0] * 8)
+    doubled = by_onset([*hits, Hit(1.01, RIDE, 70, 0.6)])
+    assert list(cast_parts(doubled, activations)) == hits
+
+
+@pytest.mark.parametrize(
+    "drums",
+    [
+        [RIDE, RIDE, PEDAL_HAT, RIDE] * 4,  # the foot on two and four
+        [CLOSED_HAT] * 24 + [RIDE] * 24 + [CLOSED_HAT] * 8,  # a chorus on the ride
+        [CLOSED_HAT] * 2 + [RIDE] + [CLOSED_HAT] * 2,  # too few to be company
+        [CLOSED_HAT] * 8 + [CRASH] + [CLOSED_HAT] * 8,  # crashes come alone
+    ],
+)
+def test_rides_among_rides_and_crashes_stay(drums: list[Drum]) -> None:
+    margins = {CLOSED_HAT: 3.0, PEDAL_HAT: 3.0, RIDE: -2.0, CRASH: -1.0}
+    hits, activations = stream(drums, [margins[drum] for drum in drums])
+    assert [hit.drum for hit in cast_parts(hits, activations)] == drums
+
+
+def test_strokes_of_the_snare_are_company_for_a_tom_on_the_same_part() -> None:
+    """A solo on one drum, half of whose strokes were heard as the snare's."""
+    hits = [Hit(0.25 * i, (SNARE, HIGH_TOM)[i % 2], 90, 0.9) for i in range(1, 60)]
+    assert {hit.drum for hit in cast_parts(hits, heard(hits))} == {SNARE}
 
 
 def test_parts_are_learnt_from_grooves() -> None:
