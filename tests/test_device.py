@@ -23,7 +23,7 @@ from drum2midi.training.pieces import Piece, Renderer, Sources
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 
 from drum2midi.training.device import mixing  # noqa: E402
-from drum2midi.training.device.fit import DeviceSettings, Pool, loss  # noqa: E402
+from drum2midi.training.device.fit import DeviceSettings, Pool, _begin, loss  # noqa: E402
 from drum2midi.training.device.twin import Twin  # noqa: E402
 
 SETTINGS = FeatureSettings()
@@ -96,6 +96,13 @@ def _batch(piece: Piece, frames: int) -> mixing.Batch:
         torch.from_numpy(piece.velocity.astype(np.float32))[None],
         torch.from_numpy(piece.share)[None],
     )  # fmt: skip
+
+
+def test_a_one_shot_is_cut_where_it_may_be_no_longer() -> None:
+    sound = np.ones(10 * cargo.RATE, np.float32)
+    assert len(cargo.trim(sound)) == cargo.LONGEST * cargo.RATE
+    assert len(cargo.trim(sound, 6.0)) == 6 * cargo.RATE
+    assert len(cargo.trim(sound[: cargo.RATE], 6.0)) == cargo.RATE
 
 
 def test_truth_and_levels_are_those_of_the_cpu(piece: Piece) -> None:
@@ -196,7 +203,8 @@ def test_the_twin_computes_what_keras_does() -> None:
 def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> None:
     """A few steps by the command itself; what it writes becomes a model of the settings' size."""
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
-    from drum2midi.training.device.finish import _curve, build, read_weights
+    from drum2midi.training.device.finish import _curve, build
+    from drum2midi.training.device.weights import read_weights
 
     run = tmp_path / "run"
     subprocess.run(
@@ -220,6 +228,16 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
     once, twice = read_weights([last]), read_weights([last, last])
     for one, other in zip(once, twice, strict=True):
         np.testing.assert_allclose(one, other)
+
+    # A run may go on from there, and from what Keras has kept.
+    model.save(tmp_path / "kept.keras")
+    for one, other in zip(once, read_weights([tmp_path / "kept.keras"]), strict=True):
+        np.testing.assert_array_equal(one, other)
+    begun = _begin(DeviceSettings(start=(str(last), str(tmp_path / "kept.keras"))))
+    for one, other in zip(once, begun.keras_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7)
+    with pytest.raises(InputError, match=r"weights-100\.npz: weights of another network"):
+        _begin(DeviceSettings(network=TINY, start=(str(last),)))
 
     (tmp_path / "bad.npz").write_text("no")
     with pytest.raises(InputError, match=r"bad\.npz: not weights of a network"):

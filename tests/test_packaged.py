@@ -56,7 +56,9 @@ def test_what_packages_carry_becomes_a_folder_of_one_shots(root: Path, tmp_path:
         rows = list(csv.DictReader(lines))
     known = sum(len(pieces) for package in PACKAGES for pieces in package.kits.values())
     assert count == len(rows) == known + 1
-    assert {row["licence"] for row in rows} == {"CC0-1.0", "GPL-2+"}
+    assert {row["licence"] for row in rows} == {
+        "CC0-1.0", "GPL-2", "GPL-2+", "CC-BY-3.0", "BSD-3-Clause",
+    }  # fmt: skip
     assert not any("loop" in row["file"] for row in rows)
     snares = {row["source"]: row for row in rows if row["instrument"] == "drum_snare"}
     soft = snares["sonic-pi/samples/drum_snare_soft.flac"]
@@ -64,6 +66,20 @@ def test_what_packages_carry_becomes_a_folder_of_one_shots(root: Path, tmp_path:
     assert soft["piece"] == "snare"
     library = load_library(tmp_path / "out", only=("sonic-pi-acoustic", "lmms-drums"))
     assert [drum.name for drum, found in library.items() if not found] == ["ride bell"]
+
+
+def test_layers_and_articulations_are_told_from_names(root: Path, tmp_path: Path) -> None:
+    folder = root / "hydrogen/data/drumkits/ForzeeStereo"
+    for layer, peak in enumerate((0.1, 0.4)):
+        soundfile.write(folder / f"SnareOff-{layer}.flac", hit(peak=peak), RATE)
+    gather(tmp_path / "out", root=root)
+    with (tmp_path / "out" / "index.csv").open(newline="") as lines:
+        rows = {row["file"]: row for row in csv.DictReader(lines)}
+    soft, loud = (rows[f"forzee-stereo/snare/SnareOff-{layer}.flac"] for layer in range(2))
+    assert soft["instrument"] == loud["instrument"] == "SnareOff"
+    assert soft["articulation"] == loud["articulation"] == "off"
+    assert float(soft["level_db"]) == pytest.approx(-12.0, abs=0.1)
+    assert float(loud["level_db"]) == 0.0
 
 
 def test_a_file_at_another_rate_keeps_its_pitch_and_length(root: Path, tmp_path: Path) -> None:

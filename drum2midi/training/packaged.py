@@ -1,15 +1,17 @@
 """Packaged one-shots: drums that Debian packages carry, as a folder of one-shots.
 
-    apt install sonic-pi-samples lmms-common
+    apt install sonic-pi-samples lmms-common hydrogen-drumkits exadrums
     python -m drum2midi.training.packaged OUT
 
-Sonic Pi's samples are CC0 1.0, those of LMMS GPL-2 or later. Each file is mixed to
-mono, cut to begin shortly before its attack and brought to one peak.
+Sonic Pi's samples are CC0 1.0, those of LMMS GPL-2 or later, Hydrogen's kits GPL-2, GPL-2 or
+later and CC BY 3.0, eXaDrums' BSD 3-clause. Each file is mixed to mono, cut to begin shortly
+before its attack and brought to one peak.
 ``OUT/index.csv`` has the columns that `drum2midi.training.oneshots` reads.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +52,18 @@ class Package:
     licence : str
         Of the files that are named here.
     kits : mapping of str to mapping of str to str
-        For every kit: the piece that files are of, by how their names begin. Files
-        whose names differ in ``_hard`` and ``_soft`` alone are layers of one instrument.
+        For every kit: the piece that files are of, by how their names begin, and its
+        articulation after a slash.
+    layer : str
+        Regular expression of what the layers of one instrument differ in, at the end of
+        their names.
     """
 
     name: str
     folder: str
     licence: str
     kits: Mapping[str, Mapping[str, str]]
+    layer: str = "_hard|_soft"
 
 
 PACKAGES: Final = (
@@ -122,6 +128,104 @@ PACKAGES: Final = (
             },
         },
     ),
+    Package(
+        "forzee",
+        "hydrogen/data/drumkits/ForzeeStereo",
+        "GPL-2",
+        {
+            "stereo": {
+                "Kick-": "kick",
+                "Snare-": "snare",
+                "SnareRim-": "snare",
+                "SnareOff-": "snare/off",
+                "SnareOffRim-": "snare/off",
+                "RimClick-": "side_stick",
+                "HiHatClosed-": "hihat_closed",
+                "HiHatOpen-": "hihat_open",
+                "HiHatSemiopen-": "hihat_open/half",
+                "HiHatFoot-": "hihat_pedal",
+                "TomHigh-": "tom_high",
+                "TomMid-": "tom_mid",
+                "TomLow-": "tom_low",
+                "Crash18-": "crash",
+                "CrashRide18-": "crash",
+                "China-": "china",
+                "Splash10-": "splash",
+                "Ride-": "ride",
+                "RideBow-": "ride",
+                "CrashRide18Bow-": "ride",
+                "RideBell-": "ride_bell",
+                "CrashRide18Bell-": "ride_bell",
+            },
+        },
+        layer=r"-\d",
+    ),
+    Package(
+        "colombo",
+        "hydrogen/data/drumkits/ColomboAcousticDrumkit",
+        "GPL-2+",
+        {
+            "acoustic": {
+                "bassdrum-": "kick",
+                "snare-": "snare",
+                "stick-rim-": "side_stick",
+                "hihat-closed-": "hihat_closed",
+                "hihat-open-": "hihat_open",
+                "hihat-semi-open-": "hihat_open/half",
+                "tom-hi-": "tom_high",
+                "tom-mid-": "tom_mid",
+                "tom-low-": "tom_low",
+                "crash16i__crash": "crash",
+                "crash20i__crash": "crash",
+                "crash16i__ride2": "ride",
+                "crash20i__ride4": "ride",
+                "crash16i__ride_cup": "ride_bell",
+                "crash20i__ride-cup": "ride_bell",
+            },
+        },
+        layer=r"\d",
+    ),
+    Package(
+        "rumpf",
+        "hydrogen/data/drumkits/rumpf_kit_z01_h2",
+        "CC-BY-3.0",
+        {
+            "z01": {  # as the kit's own map has it
+                "beats_06-38": "kick",
+                "beats_06-46": "kick",
+                "beats_07-18": "kick",
+                "beats_07-20": "kick",
+                "beats_01-21": "snare",
+                "beats_06-25": "snare",
+                "beats_09-12": "side_stick",
+                "beats_09-10": "hihat_closed",
+                "beats_08-31": "hihat_open",
+                "beats_06-28": "hihat_pedal",
+                "beats_08-17": "tom_low",
+                "beats_08-18": "tom_mid",
+                "beats_08-19": "tom_high",
+                "beats_06-43": "crash",
+                "beats_08-20": "ride",
+                "beats_06-40": "ride_bell",
+            },
+        },
+    ),
+    Package(
+        "exadrums",
+        "exadrums",
+        "BSD-3-Clause",
+        {
+            "acoustic": {
+                "BD_Acou": "kick",
+                "Snr_Acou": "snare",
+                "Tom01": "tom_high",
+                "Tom03": "tom_low",
+                "Crash_High": "crash",
+                "RideEdge": "ride",
+                "RideBell": "ride_bell",
+            },
+        },
+    ),
 )
 
 
@@ -164,7 +268,7 @@ def gather(out: Path, *, root: Path = Path("/usr/share")) -> int:
     for package in PACKAGES:
         source, before = root / package.folder, len(rows)
         for kit, pieces in package.kits.items():
-            for files in _instruments(source, pieces):
+            for files in _instruments(source, pieces, package.layer):
                 rows += _write(out, files, f"{package.name}-{kit}", package, source)
         if len(rows) == before:
             raise InputError(f"{source}: none of its drums is there")
@@ -172,20 +276,22 @@ def gather(out: Path, *, root: Path = Path("/usr/share")) -> int:
     return len(rows)
 
 
-def _instruments(source: Path, pieces: Mapping[str, str]) -> Iterator[list[tuple[Path, str]]]:
+def _instruments(
+    source: Path, pieces: Mapping[str, str], layer: str
+) -> Iterator[list[tuple[Path, str]]]:
     """Files of one instrument, with the piece that they are of."""
     found: dict[str, list[tuple[Path, str]]] = {}
     for file in sorted(source.iterdir()):
         for start, piece in pieces.items():
             if file.name.startswith(start):
-                found.setdefault(_instrument(file), []).append((file, piece))
+                found.setdefault(_instrument(file, layer), []).append((file, piece))
                 break
     yield from found.values()
 
 
-def _instrument(file: Path) -> str:
+def _instrument(file: Path, layer: str) -> str:
     """The name that all layers of an instrument share."""
-    return file.stem.removesuffix("_hard").removesuffix("_soft")
+    return re.sub(f"({layer})$", "", file.stem)
 
 
 def _write(
@@ -195,7 +301,8 @@ def _write(
     sounds = [_read(file) for file, _ in files]
     peaks = [float(np.abs(sound).max()) for sound in sounds]
     rows: list[dict[str, object]] = []
-    for (file, piece), sound, peak in zip(files, sounds, peaks, strict=True):
+    for (file, sort), sound, peak in zip(files, sounds, peaks, strict=True):
+        piece, _, articulation = sort.partition("/")
         target = out / kit / piece / f"{file.stem}.flac"
         target.parent.mkdir(parents=True, exist_ok=True)
         audio = trim(sound)
@@ -204,9 +311,9 @@ def _write(
             {
                 "file": target.relative_to(out).as_posix(),
                 "piece": piece,
-                "articulation": "",
+                "articulation": articulation,
                 "kit": kit,
-                "instrument": _instrument(file),
+                "instrument": _instrument(file, package.layer),
                 "level_db": round(20.0 * float(np.log10(peak / max(peaks))), 1),
                 "seconds": round(len(audio) / RATE, 3),
                 "licence": package.licence,

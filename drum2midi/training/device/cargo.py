@@ -38,7 +38,9 @@ CLIP_SECONDS: Final = 20.0
 """Length of a clip of accompaniment."""
 
 _STREAMS: Final = 14
-_LONGEST: Final = 2.0  # seconds of a one-shot
+LONGEST: Final = 2.0
+"""Seconds of a one-shot, where what travels has to be small."""
+
 _DIED_AWAY: Final = 10.0 ** (-55.0 / 20.0)
 _FADE: Final = 441
 _SQUEEZE: Final = {"shots": 0.65, "clips": 0.9}  # from 0, the best, to 1, the smallest
@@ -95,6 +97,7 @@ def pack(
     impulses: Path,
     soundfonts: Sequence[Path] = (),
     clips: int = 160,
+    longest: float = LONGEST,
     without_kits: Sequence[str] = (),
     seed: int = 0,
 ) -> None:
@@ -107,6 +110,8 @@ def pack(
         See `drum2midi.training.pieces.Sources`.
     clips : int
         Clips of accompaniment, of 20 s each.
+    longest : float
+        Seconds at which one-shots are cut. Most of the room is cymbals'.
     seed : int
         Decides the accompaniment.
 
@@ -122,7 +127,7 @@ def pack(
     def number(samples: NDArray[np.float16]) -> int:
         known = sounds.setdefault(id(samples), (len(sounds), np.zeros(0, np.float32)))
         if not len(known[1]):
-            sounds[id(samples)] = (known[0], trim(samples.astype(np.float32)))
+            sounds[id(samples)] = (known[0], trim(samples.astype(np.float32), longest))
         return known[0]
 
     instruments = [
@@ -188,10 +193,10 @@ def unpack(folder: Path, *, map_files: Callable[..., Any] = map) -> Material:
     )
 
 
-def trim(samples: Audio) -> Audio:
-    """A sound up to where it has died away, faded out."""
+def trim(samples: Audio, longest: float = LONGEST) -> Audio:
+    """A sound up to where it has died away, or so many seconds of it, faded out."""
     loud = np.flatnonzero(np.abs(samples) > _DIED_AWAY * np.abs(samples).max(initial=1e-9))
-    stop = min(len(samples), int(_LONGEST * RATE), (int(loud[-1]) if len(loud) else 0) + _FADE)
+    stop = min(len(samples), int(longest * RATE), (int(loud[-1]) if len(loud) else 0) + _FADE)
     kept = samples[:stop].copy()
     fade = min(_FADE, stop)
     kept[stop - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
@@ -255,13 +260,14 @@ def _main(
     soundfont: Annotated[list[Path] | None, typer.Option(help="Repeatable.")] = None,
     hold_out: Annotated[list[str] | None, typer.Option(help="A kit to leave out.")] = None,
     clips: Annotated[int, typer.Option(help="Clips of accompaniment.")] = 160,
+    longest: Annotated[float, typer.Option(help="Seconds at which one-shots are cut.")] = LONGEST,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Pack material to train on a GPU with."""
     try:
         pack(out, oneshots=oneshots, grooves=grooves, impulses=impulses,
-             soundfonts=soundfont or (), clips=clips, without_kits=hold_out or (),
-             seed=seed)  # fmt: skip
+             soundfonts=soundfont or (), clips=clips, longest=longest,
+             without_kits=hold_out or (), seed=seed)  # fmt: skip
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         raise typer.Exit(1) from None

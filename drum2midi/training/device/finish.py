@@ -13,41 +13,17 @@ from __future__ import annotations
 import csv
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import replacing
+from drum2midi.training.device.weights import read_weights
 from drum2midi.training.network import NetworkSettings, build_network
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-def read_weights(files: Sequence[Path]) -> list[NDArray[np.float32]]:
-    """The mean of the weights in several files.
-
-    Raises
-    ------
-    InputError
-        If one cannot be read or they are of different networks.
-    """
-    members = []
-    for file in files:
-        try:
-            with np.load(file) as stored:
-                members.append([stored[name] for name in stored.files])
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise InputError(f"{file}: not weights of a network ({error})") from None
-        if [part.shape for part in members[-1]] != [part.shape for part in members[0]]:
-            raise InputError(f"{file}: weights of another network than those of {files[0]}")
-    return [np.mean(parts, axis=0, dtype=np.float32) for parts in zip(*members, strict=True)]
 
 
 def build(files: Sequence[Path]) -> tuple[Any, FeatureSettings, dict[str, Any]]:

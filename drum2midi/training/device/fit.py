@@ -2,6 +2,9 @@
 
     python -m drum2midi.training.device.fit CARGO OUT --minutes 9
 
+Without a GPU the processor does the same, some hundred times more slowly: enough to go on from
+weights that a GPU found (``--start``).
+
 The learning rate falls with the clock, so that it is next to nothing when the time is up however
 fast the machine is. ``OUT`` gets weights on the way and at the end, each an average over the last
 thousand steps or so, in the order of the Keras model's, and ``log.csv``.
@@ -31,6 +34,7 @@ from drum2midi.training import examples
 from drum2midi.training.device.cargo import unpack
 from drum2midi.training.device.mixing import Batch, compose
 from drum2midi.training.device.twin import Twin
+from drum2midi.training.device.weights import read_weights
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS, NetworkSettings
 from drum2midi.training.pieces import SECONDS, Material, Piece, Renderer
 
@@ -62,6 +66,8 @@ class DeviceSettings:
     average : float
         Share of the average of weights that a step leaves.
     seed : int
+    start : tuple of str
+        Files of weights whose mean to begin from instead of chance.
     """
 
     minutes: float = 9.0
@@ -74,6 +80,7 @@ class DeviceSettings:
     capacity: int = 12000
     average: float = 0.999
     seed: int = 0
+    start: tuple[str, ...] = ()
     features: FeatureSettings = field(default_factory=FeatureSettings)
     network: NetworkSettings = field(
         default_factory=lambda: NetworkSettings(
@@ -200,7 +207,7 @@ def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[Base
     torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pool = Pool(settings, device)
-    twin = Twin(settings.features.bands, settings.network).to(device)
+    twin = _begin(settings).to(device)
     average = torch.optim.swa_utils.AveragedModel(
         twin,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),
@@ -240,6 +247,17 @@ def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[Base
     _save(average.module, twin, out / "weights-100.npz")
 
 
+def _begin(settings: DeviceSettings) -> Twin:
+    """The network with random weights, or with those to start from."""
+    twin = Twin(settings.features.bands, settings.network)
+    if settings.start:
+        try:
+            twin.take_keras_weights(read_weights([Path(file) for file in settings.start]))
+        except ValueError as error:
+            raise InputError(f"{settings.start[0]}: {error}") from None
+    return twin
+
+
 def _cosine(done: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))
 
@@ -274,11 +292,14 @@ def _main(
     batch: Annotated[int, typer.Option(min=1)] = 32,
     capacity: Annotated[int, typer.Option(help="Pieces that the GPU keeps.", min=1)] = 12000,
     rate: Annotated[float, typer.Option(help="AdamW's highest.")] = 2e-3,
+    average: Annotated[float, typer.Option(help="Of the weights, what a step leaves.")] = 0.999,
+    start: Annotated[list[Path] | None, typer.Option(help="Weights to go on from.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Train on a GPU from packed material."""
     settings = DeviceSettings(minutes=minutes, workers=workers, batch=batch, capacity=capacity,
-                              rate=rate, seed=seed)  # fmt: skip
+                              rate=rate, average=average, seed=seed,
+                              start=tuple(map(str, start or ())))  # fmt: skip
     try:
         fit(cargo, out, settings)
     except InputError as error:

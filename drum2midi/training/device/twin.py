@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -15,7 +16,6 @@ from torch.nn import functional
 from drum2midi.training.network import OUTPUTS, NetworkSettings
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Weights = list[NDArray[np.float32]]
@@ -91,12 +91,47 @@ class Twin(nn.Module):  # type: ignore[misc]
         out += [self.dense.weight.T, self.dense.bias]
         return [part.detach().float().cpu().numpy().copy() for part in out]
 
+    def take_keras_weights(self, weights: Weights) -> None:
+        """Take what `keras_weights` gave.
+
+        Raises
+        ------
+        ValueError
+            If they are of another network.
+        """
+        if [part.shape for part in weights] != [part.shape for part in self.keras_weights()]:
+            raise ValueError("weights of another network")
+        parts = iter([torch.from_numpy(np.array(part, np.float32)) for part in weights])
+
+        def fill(*targets: torch.Tensor) -> None:
+            for target in targets:
+                target.copy_(next(parts))
+
+        with torch.no_grad():
+            for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+                convolution.weight.copy_(next(parts).permute(3, 2, 0, 1))
+                fill(*_norm(norm))
+            self.context.weight.copy_(next(parts).permute(2, 1, 0))
+            fill(*_norm(self.context_norm))
+            for layer in range(self.recurrent.num_layers):
+                for way in ("", "_reverse"):
+                    kernel, recurrent, biases = next(parts).T, next(parts).T, next(parts)
+                    for name, value in (
+                        ("weight_ih", kernel),
+                        ("weight_hh", recurrent),
+                        ("bias_ih", biases[0]),
+                        ("bias_hh", biases[1]),
+                    ):
+                        getattr(self.recurrent, f"{name}_l{layer}{way}").copy_(_gates(value))
+            self.dense.weight.copy_(next(parts).T)
+            fill(self.dense.bias)
+
 
 def _norm(norm: nn.Module) -> list[torch.Tensor]:
     return [norm.weight, norm.bias, norm.running_mean, norm.running_var]
 
 
 def _gates(part: torch.Tensor) -> torch.Tensor:
-    """PyTorch's gates are reset, update, new; Keras's are update, reset, new."""
+    """PyTorch's gates are reset, update, new; Keras's are update, reset, new; either way round."""
     reset, update, new = part.chunk(3)
     return torch.cat((update, reset, new))
