@@ -47,6 +47,9 @@ class PickSettings:
     ghost : float
         Least activation of a snare's ghost stroke, one softer than
         `drum2midi.onsets.GHOST_VELOCITY`; the threshold of its class if that is higher.
+    pedal : float
+        Least activation of a hi-hat that the foot closes, which is softer than one that is
+        struck; the threshold of its class if that is lower, or if this is 0.
     open_margin : float
         By how much the open hi-hat's activation has to exceed the closed one's.
     reach : int
@@ -65,6 +68,7 @@ class PickSettings:
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
     second: float = 0.6
     ghost: float = 0.0
+    pedal: float = 0.0
     open_margin: float = 0.0
     reach: int = 2
     gap: float = 0.03

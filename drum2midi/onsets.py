@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.drums import DRUMS, OPEN_HAT, SCORING_CLASSES
+from drum2midi.drums import DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings, log_odds
 from drum2midi.recurrence import heed_repeats
@@ -27,7 +27,6 @@ _MEMBERS: Final = tuple(
 )
 _OPEN_HAT: Final = DRUMS.index(OPEN_HAT)
 _HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
-_SNARE: Final = SCORING_CLASSES.index("SD")
 GHOST_VELOCITY: Final = 32
 """Snare strokes softer than this are ghost strokes. Most of what is heard where no stroke was,
 echoes and rattling wires, would be such: they have to be surer than others."""
@@ -69,9 +68,10 @@ def pick_hits(
     hits = []
     for column, threshold in enumerate(settings.thresholds):
         curve = activations.classes[:, column]
+        least = min(threshold, settings.pedal or threshold) if column == _HATS else threshold
         peaks = find_peaks(
             curve,
-            threshold=_moved(threshold, sensitivity),
+            threshold=_moved(least, sensitivity),
             reach=settings.reach,
             gap=settings.gap * activations.frame_rate,
         )
@@ -80,7 +80,8 @@ def pick_hits(
         for peak in peaks.tolist():
             onset = (peak + _offset(curve, peak)) / activations.frame_rate - settings.delay
             struck = _struck(activations, settings, column, peak, max(0.0, onset))
-            if column != _SNARE or _believed(struck, settings.ghost, sensitivity):
+            least = min(needed(hit, threshold, settings) for hit in struck)
+            if curve[peak] >= _moved(least, sensitivity):
                 hits += struck
     order = {drum: i for i, drum in enumerate(DRUMS)}
     hits.sort(key=lambda hit: (hit.onset, order[hit.drum]))
@@ -125,12 +126,22 @@ def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArr
     return np.asarray(hats - cymbals > _RATHER_A_HAT)
 
 
-def _believed(struck: Sequence[Hit], ghost: float, sensitivity: float) -> bool:
-    """Whether strokes of the snare are loud or sure enough."""
-    return not 0.0 < ghost < 1.0 or any(
-        hit.velocity >= GHOST_VELOCITY or hit.confidence >= _moved(ghost, sensitivity)
-        for hit in struck
-    )
+def needed(hit: Hit, threshold: float, settings: PickSettings) -> float:
+    """The activation of its class without which a stroke is not believed.
+
+    Parameters
+    ----------
+    hit : Hit
+    threshold : float
+        That of its class.
+    settings : PickSettings
+        Whose `ghost` and `pedal` ask for more or for less.
+    """
+    if hit.drum is PEDAL_HAT:
+        return min(threshold, settings.pedal or threshold)
+    if hit.drum.scoring == "SD" and hit.velocity < GHOST_VELOCITY:
+        return max(threshold, settings.ghost)
+    return threshold
 
 
 def _moved(threshold: float, sensitivity: float) -> float:

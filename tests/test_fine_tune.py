@@ -234,6 +234,8 @@ def test_a_base_needs_its_description(tmp_path: Path, monkeypatch: pytest.Monkey
         (["--from", "x", "--keep", "0.5"], "--keep trains from nothing"),
         (["--oneshots", "x", "--grooves", "x", "--impulses", "x", "--run", "x", "--keep", "0.5"],
          "--keep goes with --from-model"),
+        (["--oneshots", "x", "--grooves", "x", "--impulses", "x", "--run", "x",
+          "--rendered-set", "x"], "--rendered-set goes with --dev-set"),
         (["--from", "x", "--random-weights"], "go with --backbone NAME"),
         (["--from", "nowhere"], "nowhere: not a data set"),
     ],

@@ -12,6 +12,7 @@ from drum2midi.drums import (
     HIGH_TOM,
     KICK,
     OPEN_HAT,
+    PEDAL_HAT,
     RIDE,
     SCORING_CLASSES,
     SNARE,
@@ -130,3 +131,15 @@ def test_ghost_strokes_have_to_be_surer() -> None:
     assert times == [1.0, 1.5, 2.0]
     assert len(pick_hits(heard, PickSettings())) == 4
     assert len(pick_hits(heard, wary, sensitivity=0.7)) == 4
+
+
+def test_hats_that_the_foot_closes_may_be_fainter() -> None:
+    """Not those that a stick strikes, and only where more is asked of those."""
+    heard = bells((0.5, PEDAL_HAT, 0.5, 60), (1.0, CLOSED_HAT, 0.5, 60), (1.5, CLOSED_HAT, 0.8, 60))
+    thresholds = (0.6,) * len(SCORING_CLASSES)
+    times = {
+        pedal: [round(hit.onset, 2) for hit in pick_hits(
+            heard, PickSettings(thresholds=thresholds, pedal=pedal))]
+        for pedal in (0.0, 0.4, 0.9)
+    }  # fmt: skip
+    assert times == {0.0: [1.5], 0.4: [0.5, 1.5], 0.9: [1.5]}

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mido
+import mir_eval
 import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, crack, place, thump
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drum2midi import drums
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.model import Activations
-from drum2midi.training.tune import tune
+from drum2midi.training.tune import WINDOW, count_matches, tune
 
 SETTINGS = FeatureSettings()
 
@@ -72,6 +76,59 @@ def test_how_clearly_open_a_hat_must_be_is_chosen_on_recordings(tmp_path: Path) 
 
     picking, _ = tune(listen, tmp_path, SETTINGS)
     assert picking.open_margin == pytest.approx(0.2)
+
+
+def test_a_rendered_set_chooses_beside_the_recordings(tmp_path: Path) -> None:
+    """In it kicks are fainter, and a foot plays the hats; false strokes are fainter still."""
+    for name in ("annotations", "drums", "set/audio", "set/truth"):
+        (tmp_path / name).mkdir(parents=True)
+    track = mido.MidiTrack()
+    for key in (36, 42):
+        track.append(mido.Message("note_on", note=key, velocity=90, time=480))
+    mido.MidiFile(tracks=[track]).save(tmp_path / "annotations" / "a.mid")
+    soundfile.write(tmp_path / "drums" / "a.wav", place(thump(), [0.5, 1.0], 3.0), RATE)
+    soundfile.write(tmp_path / "set/audio/b.flac", place(thump(), [0.5, 1.0], 4.0), RATE)
+    hits = [[0.5, 36, 90], [1.0, 44, 40], [1.5, 36, 90], [2.0, 44, 40]]
+    facts = {"bpm": 120.0, "metre": [4, 4], "start": 0.5, "hits": hits}
+
+    def listen(features: np.ndarray) -> Activations:
+        real = len(features) < 350
+        kick, hat, foot = (
+            DRUMS.index(drum) for drum in (drums.KICK, drums.CLOSED_HAT, drums.PEDAL_HAT)
+        )
+        strokes = (
+            [(0.5, kick, 0.9), (1.0, hat, 0.9), (0.7, kick, 0.25), (1.4, hat, 0.7)]
+            if real
+            else [(0.5, kick, 0.4), (1.0, foot, 0.5), (1.5, kick, 0.4), (2.0, foot, 0.5)]
+        )
+        classes = np.zeros((len(features), 5), np.float32)
+        heard = np.zeros((len(features), len(DRUMS)), np.float32)
+        for second, drum, height in strokes:
+            column = SCORING_CLASSES.index(DRUMS[drum].scoring)
+            classes[round(100 * second), column] = heard[round(100 * second), drum] = height
+        return Activations(classes, heard, heard + 0.6, 100.0)
+
+    with pytest.raises(InputError, match=r"set: no truth/\*\.json in this folder"):
+        tune(listen, tmp_path, SETTINGS, rendered=tmp_path / "set")
+    (tmp_path / "set/truth/b.json").write_text(json.dumps(facts))
+    alone, _ = tune(listen, tmp_path, SETTINGS)
+    both, scores = tune(listen, tmp_path, SETTINGS, rendered=tmp_path / "set")
+    assert scores == {"drums": 1.0, "rendered": 1.0}
+    assert 0.25 < both.thresholds[0] <= 0.4
+    assert 0.7 < both.thresholds[SCORING_CLASSES.index("HH")] <= 0.9
+    assert 0.0 < both.pedal <= 0.5
+    assert alone.pedal == 0.0
+
+
+_TIMES = st.lists(st.integers(0, 2000), unique=True, max_size=40).map(
+    lambda ticks: np.sort(np.array(ticks, float)) / 1000
+)
+
+
+@given(_TIMES, _TIMES)
+def test_as_many_strokes_match_as_mir_eval_finds(first: np.ndarray, second: np.ndarray) -> None:
+    pairs = mir_eval.util.match_events(first, second, WINDOW) if len(first) * len(second) else []
+    assert count_matches(first, second) == len(pairs)
 
 
 def _snares(onsets: np.ndarray) -> mido.MidiTrack:

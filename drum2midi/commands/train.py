@@ -99,6 +99,13 @@ def train_command(
         Path | None,
         typer.Option(help="From nothing: real recordings that choose the thresholds."),
     ] = None,
+    rendered_set: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --dev-set: performances on kits held out (python -m "
+            "drum2midi.training.rendered_set) that choose as well."
+        ),
+    ] = None,
     pieces: Annotated[
         int | None,
         typer.Option(help="From nothing: pieces of 24 s to render. [default: 6000]", min=1),
@@ -143,8 +150,8 @@ def train_command(
               "--random-weights": random_weights or None}  # fmt: skip
     full = {"--oneshots": oneshots or None, "--grooves": grooves, "--impulses": impulses}
     more = {"--soundfont": soundfont or None, "--hold-out": hold_out or None, "--dev-set": dev_set,
-            "--pieces": pieces, "--steps": steps, "--workers": workers,
-            "--members": members, "--keep": keep}  # fmt: skip
+            "--rendered-set": rendered_set, "--pieces": pieces, "--steps": steps,
+            "--workers": workers, "--members": members, "--keep": keep}  # fmt: skip
     if dataset is None:
         _refuse(chosen, "goes with --from DATASET")
         if not oneshots or grooves is None or impulses is None or run is None:
@@ -153,11 +160,13 @@ def train_command(
                 "train: say with --from which data set to learn from; or, to train from nothing, "
                 f"also {', '.join(lacking)}"
             )
+        if rendered_set is not None and dev_set is None:
+            raise InputError("train: --rendered-set goes with --dev-set")
         if keep is not None and from_model is None:
             raise InputError("train: --keep goes with --from-model")
         scores = _from_nothing(
             (tuple(oneshots), grooves, impulses, tuple(soundfont or ()), tuple(hold_out or ())),
-            run, output, dev_set, start=from_model, pieces=pieces, workers=workers,
+            run, output, dev_set, rendered_set, start=from_model, pieces=pieces, workers=workers,
             members=members, steps=steps, rate=rate, keep=keep, seed=seed,
         )  # fmt: skip
         if scores and not quiet:
@@ -252,6 +261,7 @@ def _from_nothing(
     run: Path,
     output: Path,
     dev_set: Path | None,
+    rendered: Path | None,
     *,
     start: Path | None,
     pieces: int | None,
@@ -271,5 +281,7 @@ def _from_nothing(
     settings = RunSettings(
         start=start, fit=fit, **_said(pieces=pieces, workers=workers, members=members)
     )
-    scores = train(Sources(*material), run, output, settings=settings, dev_set=dev_set)
+    scores = train(
+        Sources(*material), run, output, settings=settings, dev_set=dev_set, rendered=rendered
+    )
     return "\n".join(f"{folder}: micro F {score:.3f}" for folder, score in scores.items())

@@ -26,7 +26,7 @@ from drum2midi.training.loudness import fit_dynamics
 from drum2midi.training.network import NetworkSettings, average
 from drum2midi.training.pieces import Sources, start_renderers
 from drum2midi.training.tracking import Tracker, tracked
-from drum2midi.training.tune import check_dev_set, confusions, tune
+from drum2midi.training.tune import check_dev_set, check_rendered_set, confusions, tune
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +68,7 @@ def train(
     *,
     settings: RunSettings | None = None,
     dev_set: Path | None = None,
+    rendered: Path | None = None,
 ) -> dict[str, float]:
     """Render, train, tune and export.
 
@@ -82,6 +83,8 @@ def train(
     settings : RunSettings, optional
     dev_set : Path, optional
         Real recordings that choose the thresholds; 0.5 each without.
+    rendered : Path, optional
+        Rendered performances that choose beside them: see `drum2midi.training.tune.tune`.
 
     Returns
     -------
@@ -99,6 +102,8 @@ def train(
     check_writable(output)
     if dev_set is not None:
         check_dev_set(dev_set)
+    if rendered is not None:
+        check_rendered_set(rendered)
     pieces = run / "pieces"
     _remember(run, sources, settings)
     crew = start_renderers(
@@ -124,7 +129,7 @@ def train(
             }
             return tune_and_export(
                 model, settings.features, output, about, pieces=pieces, dev_set=dev_set,
-                tracker=tracker, seed=settings.fit.seed,
+                rendered=rendered, tracker=tracker, seed=settings.fit.seed,
             )  # fmt: skip
     finally:
         for renderer in crew:
@@ -156,6 +161,7 @@ def tune_and_export(
     pieces: Path,
     dev_set: Path | None,
     tracker: Tracker,
+    rendered: Path | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
     """Choose the thresholds, set the dynamics, export, and log what came out.
@@ -173,6 +179,8 @@ def tune_and_export(
     dev_set : Path, optional
         Real recordings that choose the thresholds; 0.5 each without.
     tracker : Tracker
+    rendered : Path, optional
+        See `train`.
     seed : int
         Decides the mixes of those pieces.
 
@@ -184,7 +192,7 @@ def tune_and_export(
     picking, scores = PickSettings(), dict[str, float]()
     listen = listener(model, features)
     if dev_set is not None:
-        picking, scores = tune(listen, dev_set, features)
+        picking, scores = tune(listen, dev_set, features, rendered=rendered)
         tracker.metrics({f"micro_f.{name}": score for name, score in scores.items()}, step=0)
         for folder, table in confusions(listen, dev_set, features, picking).items():
             figure = draw_confusion(table, CONFUSION_LABELS, title=folder)

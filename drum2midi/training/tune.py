@@ -1,13 +1,16 @@
-"""Tuning: thresholds of the peak picking, chosen on real recordings.
+"""Tuning: thresholds of the peak picking, chosen on real recordings and on rendered ones.
 
 The recordings choose; they never train. Layout of a dev set: folders of audio
 (drum stems, mixes) beside ``annotations/NAME.mid``, whose strokes every
-``FOLDER/NAME.flac`` is compared with.
+``FOLDER/NAME.flac`` is compared with. A few real recordings have few kits; a set that
+`drum2midi.training.rendered_set` made on kits that trained nothing may choose beside them,
+as one folder more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,14 +18,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.audio import stream_audio
-from drum2midi.drums import BY_MIDI, OPEN_HAT, SCORING_CLASSES
+from drum2midi.drums import BY_MIDI, OPEN_HAT, SCORING_CLASSES, Drum
 from drum2midi.errors import InputError
 from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, log_mel
 from drum2midi.model import Activations, PickSettings
-from drum2midi.onsets import pick_hits
-from drum2midi.recurrence import heed_repeats
+from drum2midi.onsets import needed, pick_hits
 from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
+from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +39,16 @@ _GHOST: Final = 0.7
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
 _THRESHOLDS: Final = tuple(round(0.08 + 0.04 * i, 2) for i in range(22))
+_PEDALS: Final = (0.0, 0.32, 0.4, 0.48, 0.56)
+_CHOICES: Final = tuple(
+    [(t, p) for t in _THRESHOLDS for p in (_PEDALS if name == "HH" else (0.0,)) if p < t]
+    for name in SCORING_CLASSES
+)
 _MARGINS: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 _RECURRENCES: Final = (0.0, 0.25, 0.5)
+RENDERED: Final = "rendered"
+"""What the rendered set is called among a dev set's folders."""
+
 _AUDIO: Final = (".flac", ".wav")
 
 _OPEN: Final = OPEN_HAT.name
@@ -45,8 +56,10 @@ _OPEN: Final = OPEN_HAT.name
 Strokes = Mapping[str, "NDArray[np.float64]"]
 # Of every recording: its folder, its annotated strokes, what is heard in it.
 _Heard = Sequence[tuple[str, Strokes, Activations]]
-# Matched, annotated and estimated strokes, by folder, class and threshold.
-_Counts = Mapping[tuple[str, int, float], "NDArray[np.float64]"]
+# A class's threshold, and that of the hi-hat's pedal.
+_Choice = tuple[float, float]
+# Matched, annotated and estimated strokes, by folder, class and choice.
+_Counts = Mapping[tuple[str, int, _Choice], "NDArray[np.float64]"]
 
 
 def tune(
@@ -54,6 +67,7 @@ def tune(
     dev_set: Path,
     features: FeatureSettings,
     *,
+    rendered: Path | None = None,
     recurrences: Sequence[float] = _RECURRENCES,
 ) -> tuple[PickSettings, dict[str, float]]:
     """Choose the thresholds with the best F, averaged over a dev set's folders.
@@ -67,6 +81,8 @@ def tune(
         From features (frames, bands) to activations.
     dev_set : Path
     features : FeatureSettings
+    rendered : Path, optional
+        A set of `drum2midi.training.rendered_set`, to choose with as with one folder more.
     recurrences : sequence of float
         How much repeats may be heeded (see `PickSettings`); the best of these is chosen.
 
@@ -89,17 +105,26 @@ def tune(
     ]
     if not heard:
         raise InputError(f"{dev_set}: no audio in a folder beside annotations/")
-    picking = PickSettings(ghost=_GHOST, delay=_delay(heard))
+    # Real recordings alone say when strokes come, and when a hat is open.
+    real = heard
+    if rendered is not None:
+        heard = [*real, *_rendered(listen, rendered, features)]
+    picking = PickSettings(ghost=_GHOST, delay=_delay(real))
     folders = sorted({folder for folder, _, _ in heard})
     trials = []
     for share in recurrences:
-        moved = [(folder, known, heed_repeats(a, share=share)) for folder, known, a in heard]
-        counts = _count(moved, picking)
-        trials.append((share, counts, _climb(counts, folders)))
-    share, counts, chosen = max(trials, key=lambda t: _score(t[1], folders, t[2]))
+        counts = _count(heard, replace(picking, recurrence=share))
+        chosen = _climb(counts, folders)
+        trials.append((_score(counts, folders, chosen), share, chosen, counts))
+    _, share, chosen, counts = max(trials, key=lambda trial: trial[0])
     scores = {folder: _micro(counts, folder, chosen) for folder in folders}
-    picking = replace(picking, thresholds=chosen, recurrence=share)
-    return replace(picking, open_margin=_open_margin(heard, picking)), scores
+    picking = replace(
+        picking,
+        thresholds=tuple(threshold for threshold, _ in chosen),
+        pedal=max(pedal for _, pedal in chosen),
+        recurrence=share,
+    )
+    return replace(picking, open_margin=_open_margin(real, picking)), scores
 
 
 def confusions(
@@ -131,6 +156,24 @@ def confusions(
     return tables
 
 
+def _rendered(
+    listen: Callable[[NDArray[np.float32]], Activations], folder: Path, features: FeatureSettings
+) -> _Heard:
+    """What is heard in a set of `drum2midi.training.rendered_set`."""
+    check_rendered_set(folder)
+    truths = sorted(folder.glob("truth/*.json"))
+    return [
+        (RENDERED, _played(path), listen(_features(folder / f"audio/{path.stem}.flac", features)))
+        for path in truths
+    ]
+
+
+def _played(path: Path) -> Strokes:
+    """The strokes of a rendered performance, as `annotated` gives those of an annotation."""
+    hits = json.loads(path.read_text(encoding="utf-8"))["hits"]
+    return _strokes((onset, BY_MIDI[note]) for onset, note, _ in hits)
+
+
 def _recordings(dev_set: Path) -> list[Path]:
     named = {path.stem for path in dev_set.glob("annotations/*.mid")}
     return [
@@ -144,6 +187,12 @@ def check_dev_set(folder: Path) -> None:
         raise InputError(f"{folder}: no annotations/*.mid in this folder")
 
 
+def check_rendered_set(folder: Path) -> None:
+    """Raise `InputError` if a folder is not what `drum2midi.training.rendered_set` writes."""
+    if not list(folder.glob("truth/*.json")):
+        raise InputError(f"{folder}: no truth/*.json in this folder")
+
+
 def _features(path: Path, features: FeatureSettings) -> NDArray[np.float32]:
     return log_mel(stream_audio(path, sample_rate=features.sample_rate), features)
 
@@ -153,13 +202,17 @@ def annotated(path: Path) -> Strokes:
 
     For every scoring class, and under the open hi-hat's name those of the open hi-hat.
     """
-    strokes: dict[str, list[float]] = {name: [] for name in (*SCORING_CLASSES, _OPEN)}
     seconds, found = 0.0, []
     for message in open_midi(path):
         seconds += message.time
         if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
             found.append((message.channel, (seconds, BY_MIDI[message.note])))
-    for onset, drum in on_drum_channel(found):
+    return _strokes(on_drum_channel(found))
+
+
+def _strokes(played: Iterable[tuple[float, Drum]]) -> Strokes:
+    strokes: dict[str, list[float]] = {name: [] for name in (*SCORING_CLASSES, _OPEN)}
+    for onset, drum in played:
         strokes[drum.scoring].append(onset)
         if drum is OPEN_HAT:
             strokes[_OPEN].append(onset)
@@ -167,8 +220,12 @@ def annotated(path: Path) -> Strokes:
 
 
 def _estimated(activations: Activations, picking: PickSettings) -> Strokes:
+    return _times(pick_hits(activations, picking))
+
+
+def _times(hits: Iterable[Hit]) -> Strokes:
     strokes: dict[str, list[float]] = {name: [] for name in SCORING_CLASSES}
-    for hit in pick_hits(activations, picking):
+    for hit in hits:
         strokes[hit.drum.scoring].append(hit.onset)
     return {name: np.unique(np.round(times, 3)) for name, times in strokes.items()}
 
@@ -193,17 +250,39 @@ def _delay(heard: _Heard) -> float:
     return round(float(np.median(late)), 4) if late else 0.0
 
 
+def count_matches(truth: NDArray[np.float64], estimate: NDArray[np.float64]) -> int:
+    """How many strokes can be matched one to one within `WINDOW`; both in order.
+
+    As many as `mir_eval.util.match_events` finds, and thousands of times as fast: whichever is
+    earlier and too early for the other's first can be matched with none.
+    """
+    i = j = found = 0
+    first, second = truth.tolist(), estimate.tolist()
+    while i < len(first) and j < len(second):
+        # The same rounding as mir_eval's.
+        if round(abs(first[i] - second[j]), 15) <= WINDOW:
+            i, j, found = i + 1, j + 1, found + 1
+        elif first[i] < second[j]:
+            i += 1
+        else:
+            j += 1
+    return found
+
+
 def _count(heard: _Heard, picking: PickSettings) -> _Counts:
-    counts: dict[tuple[str, int, float], NDArray[np.float64]] = {}
+    lowest = replace(picking, thresholds=(_THRESHOLDS[0],) * len(SCORING_CLASSES), ghost=0.0)
+    counts: dict[tuple[str, int, _Choice], NDArray[np.float64]] = {}
     for folder, truth, activations in heard:
-        for threshold in _THRESHOLDS:
-            settings = replace(picking, thresholds=(threshold,) * len(SCORING_CLASSES))
-            estimate = _estimated(activations, settings)
-            for column, name in enumerate(SCORING_CLASSES):
-                matched = len(_match(truth[name], estimate[name]))
-                numbers = np.array([matched, len(truth[name]), len(estimate[name])], np.float64)
-                key = (folder, column, threshold)
-                counts[key] = counts.get(key, np.zeros(3)) + numbers
+        hits = pick_hits(activations, lowest)
+        for column, name in enumerate(SCORING_CLASSES):
+            own = [hit for hit in hits if hit.drum.scoring == name]
+            for threshold, pedal in _CHOICES[column]:
+                asked = replace(picking, pedal=pedal)
+                kept = [hit for hit in own if hit.confidence >= needed(hit, threshold, asked)]
+                times = _times(kept)[name]
+                row = (count_matches(truth[name], times), len(truth[name]), len(times))
+                key = (folder, column, (threshold, pedal))
+                counts[key] = counts.get(key, np.zeros(3)) + row
     return counts
 
 
@@ -224,35 +303,34 @@ def _open_margin(heard: _Heard, picking: PickSettings) -> float:
     return max(_MARGINS, key=score)
 
 
-def _micro(counts: _Counts, folder: str, thresholds: Sequence[float]) -> float:
-    total = np.sum([counts[folder, i, t] for i, t in enumerate(thresholds)], axis=0)
+def _micro(counts: _Counts, folder: str, choices: Sequence[_Choice]) -> float:
+    total = np.sum([counts[folder, i, choice] for i, choice in enumerate(choices)], axis=0)
     return float(2.0 * total[0] / max(1.0, total[1] + total[2]))
 
 
-def _macro(counts: _Counts, folder: str, thresholds: Sequence[float]) -> float:
+def _macro(counts: _Counts, folder: str, choices: Sequence[_Choice]) -> float:
     """Mean F of the classes that the folder's annotations have."""
-    rows = [counts[folder, i, t] for i, t in enumerate(thresholds)]
+    rows = [counts[folder, i, choice] for i, choice in enumerate(choices)]
     return float(np.mean([2.0 * row[0] / (row[1] + row[2]) for row in rows if row[1]]))
 
 
-def _score(counts: _Counts, folders: Sequence[str], thresholds: Sequence[float]) -> float:
-    """What thresholds are chosen by."""
+def _score(counts: _Counts, folders: Sequence[str], choices: Sequence[_Choice]) -> float:
+    """What they are chosen by."""
     each = [
-        _micro(counts, folder, thresholds) + _MACRO_WEIGHT * _macro(counts, folder, thresholds)
+        _micro(counts, folder, choices) + _MACRO_WEIGHT * _macro(counts, folder, choices)
         for folder in folders
     ]
     return float(np.mean(each))
 
 
-def _climb(counts: _Counts, folders: Sequence[str]) -> tuple[float, ...]:
+def _climb(counts: _Counts, folders: Sequence[str]) -> tuple[_Choice, ...]:
     """Coordinate ascent: one class after another takes its best threshold until none moves."""
-
-    best = [_THRESHOLDS[len(_THRESHOLDS) // 2]] * len(SCORING_CLASSES)
+    best = [choices[len(choices) // 2] for choices in _CHOICES]
     moved = True
     while moved:
         moved = False
-        for column in range(len(best)):
-            trials = [[*best[:column], t, *best[column + 1 :]] for t in _THRESHOLDS]
+        for column, choices in enumerate(_CHOICES):
+            trials = [[*best[:column], choice, *best[column + 1 :]] for choice in choices]
             top = max(trials, key=lambda trial: _score(counts, folders, trial))
             if _score(counts, folders, top) > _score(counts, folders, best) + 1e-9:
                 best, moved = top, True

@@ -56,7 +56,14 @@ def build(files: Sequence[Path]) -> tuple[Any, FeatureSettings, dict[str, Any]]:
     return model, features, about
 
 
-def finish(files: Sequence[Path], output: Path, *, dev_set: Path, pieces: Path) -> dict[str, float]:
+def finish(
+    files: Sequence[Path],
+    output: Path,
+    *,
+    dev_set: Path,
+    pieces: Path,
+    rendered: Path | None = None,
+) -> dict[str, float]:
     """Choose the thresholds, fit the dynamics, export, and log all that to MLflow.
 
     Parameters
@@ -69,6 +76,8 @@ def finish(files: Sequence[Path], output: Path, *, dev_set: Path, pieces: Path) 
         Real recordings that choose the thresholds.
     pieces : Path
         Rendered pieces to fit the dynamics on.
+    rendered : Path, optional
+        Rendered performances that choose beside the real ones: see `drum2midi.training.tune.tune`.
 
     Returns
     -------
@@ -91,7 +100,7 @@ def finish(files: Sequence[Path], output: Path, *, dev_set: Path, pieces: Path) 
             tracker.metrics({"loss": row["loss"], "pieces": row["pieces"]}, step=int(row["step"]))
         scores = tune_and_export(
             model, features, output, {**about, "weights": [file.name for file in files]},
-            pieces=pieces, dev_set=dev_set, tracker=tracker,
+            pieces=pieces, dev_set=dev_set, tracker=tracker, rendered=rendered,
         )  # fmt: skip
     with replacing(output.with_suffix(".keras")) as target:
         model.save(target)
@@ -111,11 +120,14 @@ def _main(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.onnx")],
     dev_set: Annotated[Path, typer.Option(help="Real recordings that choose the thresholds.")],
     pieces: Annotated[Path, typer.Option(help="Rendered pieces to fit the dynamics on.")],
+    rendered: Annotated[
+        Path | None, typer.Option(help="A rendered set that chooses beside the real recordings.")
+    ] = None,
 ) -> None:
     """Make a model of weights that were trained on a GPU."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        scores = finish(weights, output, dev_set=dev_set, pieces=pieces)
+        scores = finish(weights, output, dev_set=dev_set, pieces=pieces, rendered=rendered)
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         raise typer.Exit(1) from None
