@@ -6,9 +6,10 @@ one file look the same. Frame ``i`` is centred on sample ``i * hop``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -56,6 +57,22 @@ class FeatureSettings:
     def frame_rate(self) -> float:
         """Frames a second."""
         return self.sample_rate / self.hop
+
+
+QUIET_FRAMES: Final = 30
+"""Frames of silence that `in_silence` puts before and after."""
+
+
+def in_silence(
+    blocks: Iterable[NDArray[np.float32]], settings: FeatureSettings
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks of audio with a short silence before and after them, of `QUIET_FRAMES` frames.
+
+    Of a stroke with which a loop begins, a network that sees nothing before it cannot hear that
+    it began then.
+    """
+    quiet = np.zeros(QUIET_FRAMES * settings.hop, np.float32)
+    return chain([quiet], blocks, [quiet])
 
 
 def log_mel(
