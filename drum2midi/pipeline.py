@@ -39,6 +39,9 @@ _AROUND: Final = 0.3
 _EARLY: Final = 0.01
 """Seconds by which a stroke with which a passage begins may seem to come before it."""
 
+_CUT_OFF: Final = 0.015
+"""Seconds before the end of the audio in which nobody hears a stroke, but the click of a cut."""
+
 
 class _Counted:
     """Blocks of audio, counted as they pass: a loop's exact length tells its tempo."""
@@ -168,6 +171,6 @@ def _inside(
     if passage.end is not None:
         length = min(length, passage.end - passage.start)
     moved = [replace(hit, onset=hit.onset - before) for hit in hits] if before else hits
-    ends = length if passage.end is not None else float("inf")
+    ends = min(length if passage.end is not None else float("inf"), seconds - before - _CUT_OFF)
     inside = [hit for hit in moved if -_EARLY <= hit.onset < ends]
     return tuple(replace(hit, onset=max(0.0, hit.onset)) for hit in inside), length

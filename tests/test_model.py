@@ -11,7 +11,7 @@ import soundfile
 from drum2midi import transcribe
 from drum2midi.audio import read_audio
 from drum2midi.casting import cast_parts
-from drum2midi.drums import DRUMS, KICK, SCORING_CLASSES
+from drum2midi.drums import DRUMS, KICK, SCORING_CLASSES, SNARE
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
@@ -89,6 +89,18 @@ def test_a_loop_that_begins_with_a_stroke_begins_with_it(tmp_path: Path) -> None
         assert loop.hits[0].onset < 0.004
         assert KICK in {hit.drum for hit in loop.hits if hit.onset == loop.hits[0].onset}
         assert loop.grid.bars[0].beats[0] < 0.01
+
+
+def test_what_is_cut_off_makes_no_stroke_at_the_end(tmp_path: Path) -> None:
+    """A direct current that stops, and a snare of which 3 ms are left."""
+    audio = read_audio(EXAMPLE, sample_rate=44100, end=6.0)
+    whole = [hit.onset for hit in transcribe(EXAMPLE).hits]
+    snare = next(h.onset for h in transcribe(EXAMPLE).hits if h.drum is SNARE and h.onset > 2.0)
+    for samples in (audio.samples[: 4 * 44100] + 0.1, audio.samples[: round(44100 * snare) + 132]):
+        soundfile.write(tmp_path / "cut.wav", samples, 44100, subtype="FLOAT")
+        last = transcribe(tmp_path / "cut.wav").hits[-1].onset
+        assert 1.0 < last < len(samples) / 44100 - 0.015
+        assert min(abs(last - onset) for onset in whole) < 0.01
 
 
 def test_a_transcription_cannot_be_changed() -> None:
