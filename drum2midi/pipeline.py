@@ -39,8 +39,9 @@ _AROUND: Final = 0.3
 _EARLY: Final = 0.01
 """Seconds by which a stroke with which a passage begins may seem to come before it."""
 
-_CUT_OFF: Final = 0.015
-"""Seconds before the end of the audio in which nobody hears a stroke, but the click of a cut."""
+_CUT_OFF: Final = 0.04
+"""Seconds before the end of the audio in which no stroke is heard, but the click of a cut, or what
+was early for the bar that a loop leaves out."""
 
 
 class _Counted:
