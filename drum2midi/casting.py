@@ -9,7 +9,7 @@ A hi-hat is open against closed ones: where even those that sound closed ring a 
 only those that ring clearly more were opened.
 
 A stick that plays the hats does not go over to the ride for a stroke or two: among strokes that
-are clearly the hats', one that might be either is no ride.
+are clearly the hats', one that might be either is no ride. Nor are there crashes in crowds.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from drum2midi.drums import (
     CLOSED_HAT,
+    CRASH,
     DRUMS,
     HIGH_TOM,
     OPEN_HAT,
@@ -62,6 +63,7 @@ _OPENED: Final = 5.0  # logits by which an open one sounds more open than that
 _OPEN: Final = 2.5  # logits from which on one is open anyway
 _HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
 _AROUND: Final = 4.0  # seconds before and after a ride's stroke whose company it is judged by
+_CROWD: Final = 8  # crashes in that time that nobody plays beside the hats
 _COMPANY: Final = 4  # strokes without which it is in none
 _SURE: Final = 4.0  # logits, at most, by which a stroke speaks for hats or cymbals
 _ITSELF: Final = 0.25  # weight of what the stroke itself sounds like, against the mean around it
@@ -110,13 +112,16 @@ def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
 
 
 def _keep_to_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
-    """Give strokes of the ride among those of the hats to the hats."""
+    """Give strokes of the ride, and crowds of crashes, among those of the hats to the hats."""
     stream = [hit for hit in hits if hit.drum.scoring in ("HH", "CY")]
     wrong = dict(zip(stream, _among_hats(stream, activations), strict=True))
+    crashes = np.array([hit.onset for hit in stream if hit.drum is CRASH])
     hats = np.array([hit.onset for hit in stream if hit.drum.scoring == "HH"])
     out = []
     for hit in hits:
-        if hit.drum not in (RIDE, RIDE_BELL) or not wrong[hit]:
+        crowd = np.sum(np.abs(crashes - hit.onset) < _AROUND) if hit.drum is CRASH else 0
+        doubtful = hit.drum in (RIDE, RIDE_BELL) or crowd >= _CROWD
+        if not doubtful or not wrong[hit]:
             out.append(hit)
         elif not (np.abs(hats - hit.onset) < _SAME).any():
             kinds = _logits([hit], activations.drums, activations.frame_rate, reach=1)[0]

@@ -189,6 +189,18 @@ def test_a_ride_that_might_be_a_hat_is_one_among_hats() -> None:
     assert [hit.drum for hit in cast_parts(hits, activations)].count(OPEN_HAT) == 1
 
 
+@pytest.mark.parametrize(("crashes", "left"), [(7, 7), (9, 0)])
+def test_crowds_of_crashes_among_hats_are_hats(crashes: int, left: int) -> None:
+    drums = [CLOSED_HAT, CLOSED_HAT, CRASH, CLOSED_HAT] * crashes
+    hits, activations = stream(drums, [3.0, 3.0, -1.0, 3.0] * crashes)
+    close = [replace(hit, onset=0.4 * hit.onset) for hit in hits]
+    near = heard(close)
+    for hit, moved in zip(hits, close, strict=True):
+        near.classes[round(moved.onset * RATE)] = activations.classes[round(hit.onset * RATE)]
+    assert sum(hit.drum is CRASH for hit in cast_parts(close, near)) == left
+    assert len(cast_parts(close, near)) == len(hits)
+
+
 def test_a_ride_that_a_hat_doubles_goes() -> None:
     hits, activations = stream([CLOSED_HAT] * 8, [4.0] * 8)
     doubled = by_onset([*hits, Hit(1.01, RIDE, 70, 0.6)])
