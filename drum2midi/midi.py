@@ -3,14 +3,14 @@
 Format 1: a conductor track with the tempo map, the metres and a marker for each section,
 and one drum track on channel 10 with General MIDI's notes or those of another map.
 Silence before the first bar is a short lead-in whose tempo makes it last as long as the
-silence.
+silence; a moment of it is the first beat's.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -40,6 +40,9 @@ _NOTE_TICKS: Final = TICKS // 4
 _GRACE_TICKS: Final = TICKS // 16
 _SLOWEST, _FASTEST = 30.0, 300.0
 _SLOWEST_TEMPO: Final = (1 << 24) - 1  # microseconds a quarter, in three bytes
+_MOMENT: Final = 0.025
+"""Seconds of silence before the first bar that are no lead-in, but the first beat's."""
+
 # A beat that ends this close to where the last tempo would put it needs no new one.
 _TEMPO_TOLERANCE: Final = 0.0002
 
@@ -104,6 +107,7 @@ def to_mido(
     """The transcription as a `mido.MidiFile`; see `write_midi`."""
     import mido
 
+    transcription = replace(transcription, grid=_from_the_start(transcription.grid))
     tempo_map = map_tempo(transcription.grid)
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
     conductor = [
@@ -135,6 +139,21 @@ def to_mido(
     for events in (conductor, drums):
         file.tracks.append(_track(events, end=last_bar))
     return file
+
+
+def _from_the_start(grid: Grid) -> Grid:
+    """A grid that begins with the recording, if it nearly does.
+
+    A bar of a sixty-fourth before the first would put every bar's number out. Not where the tempo
+    never moves: it must not move for that.
+    """
+    times = grid.beat_times
+    steady = len(times) < 3 or float(np.ptp(np.diff(times))) < _TEMPO_TOLERANCE
+    if steady or not 0.0 < times[0] <= _MOMENT:
+        return grid
+    first = grid.bars[0]
+    moved = replace(first, beats=(0.0, *first.beats[1:]))
+    return replace(grid, bars=(moved, *grid.bars[1:]))
 
 
 def map_tempo(grid: Grid) -> TempoMap:

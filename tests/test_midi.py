@@ -102,6 +102,19 @@ def test_lead_in_lasts_as_long_as_the_silence(start: float) -> None:
     assert all(29.9 <= tempo <= 300.1 for tempo in tempi)
 
 
+@pytest.mark.parametrize(("start", "first_bar"), [(0.02, 0.0), (0.024, 0.0), (0.04, 0.04)])
+def test_a_moment_of_silence_is_the_first_beats(start: float, first_bar: float) -> None:
+    """Bars keep their numbers: the first begins at tick 0, and all later ones where they were."""
+    beats = np.cumsum([start, 0.5, 0.52, 0.49, 0.5, 0.51, 0.5, 0.5]).tolist()
+    notes = tuple(Note(i // 4, Fraction(i % 4), KICK, 90, t) for i, t in enumerate(beats))
+    song = Transcription((), grid_of(beats), notes, 5.0)
+    onsets = seconds_of(to_mido(song))
+    assert onsets == pytest.approx([first_bar, *beats[1:]], abs=1e-3)
+    assert seconds_of(to_mido(song, timing="performed")) == pytest.approx(beats, abs=1e-3)
+    metres = [m for m in to_mido(song).tracks[0] if m.type == "time_signature"]
+    assert (len(metres) == 1) == (first_bar == 0.0)
+
+
 def test_lead_in_of_the_fastest_tempo() -> None:
     # As many quarters as come nearest would have to be played faster than 300 bpm.
     start, step = 0.99999, 0.2011
