@@ -40,7 +40,7 @@ _NOTE_TICKS: Final = TICKS // 4
 _GRACE_TICKS: Final = TICKS // 16
 _SLOWEST, _FASTEST = 30.0, 300.0
 _SLOWEST_TEMPO: Final = (1 << 24) - 1  # microseconds a quarter, in three bytes
-_MOMENT: Final = 0.025
+_MOMENT: Final = 0.03
 """Seconds of silence before the first bar that are no lead-in, but the first beat's."""
 
 # A beat that ends this close to where the last tempo would put it needs no new one.
