@@ -64,7 +64,7 @@ _OPEN: Final = 2.5  # logits from which on one is open anyway
 _HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
 _AROUND: Final = 4.0  # seconds before and after a ride's stroke whose company it is judged by
 _CROWD: Final = 8  # crashes in that time that nobody plays beside the hats
-_COMPANY: Final = 4  # strokes without which it is in none
+_COMPANY: Final = 4  # strokes on either side without which it is in none
 _SURE: Final = 4.0  # logits, at most, by which a stroke speaks for hats or cymbals
 _ITSELF: Final = 0.25  # weight of what the stroke itself sounds like, against the mean around it
 _RATHER_HATS: Final = -1.0  # logits from which on it is a hi-hat's
@@ -144,11 +144,9 @@ def _among_hats(stream: Sequence[Hit], activations: Activations) -> NDArray[np.b
     before = (total[index] - total[first]) / np.maximum(index - first, 1)
     after = (total[last] - total[index + 1]) / np.maximum(last - index - 1, 1)
     # Hats on both sides: where a verse on the hats ends, the ride's first stroke has them on one.
-    before = np.where(index - first < _COMPANY, after, before)
-    after = np.where(last - index - 1 < _COMPANY, before, after)
-    around = np.minimum(before, after)
-    enough = np.maximum(index - first, last - index - 1) >= _COMPANY
-    return np.asarray(enough & (_ITSELF * margin + around > _RATHER_HATS))
+    enough = np.minimum(index - first, last - index - 1) >= _COMPANY
+    hats = _ITSELF * margin + np.minimum(before, after) > _RATHER_HATS
+    return np.asarray(enough & hats)
 
 
 def _close_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:

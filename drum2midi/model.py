@@ -19,7 +19,7 @@ import numpy as np
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.dynamics import Dynamics
 from drum2midi.errors import InputError
-from drum2midi.features import FeatureSettings
+from drum2midi.features import QUIET_FRAMES, FeatureSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,6 +97,17 @@ class Activations:
     drums: NDArray[np.float32]
     velocities: NDArray[np.float32]
     frame_rate: float
+
+
+def without_silence(activations: Activations) -> Activations:
+    """Activations less what `drum2midi.features.in_silence` put before and after the audio."""
+    inside = slice(QUIET_FRAMES, len(activations.classes) - QUIET_FRAMES)
+    return Activations(
+        activations.classes[inside],
+        activations.drums[inside],
+        activations.velocities[inside],
+        activations.frame_rate,
+    )
 
 
 def describe(

@@ -191,8 +191,9 @@ def test_a_ride_that_might_be_a_hat_is_one_among_hats() -> None:
 
 @pytest.mark.parametrize(("crashes", "left"), [(7, 7), (9, 0)])
 def test_crowds_of_crashes_among_hats_are_hats(crashes: int, left: int) -> None:
-    drums = [CLOSED_HAT, CLOSED_HAT, CRASH, CLOSED_HAT] * crashes
-    hits, activations = stream(drums, [3.0, 3.0, -1.0, 3.0] * crashes)
+    ends = [CLOSED_HAT] * 4
+    drums = [*ends, *[CLOSED_HAT, CLOSED_HAT, CRASH, CLOSED_HAT] * crashes, *ends]
+    hits, activations = stream(drums, [-1.0 if drum is CRASH else 3.0 for drum in drums])
     close = [replace(hit, onset=0.4 * hit.onset) for hit in hits]
     near = heard(close)
     for hit, moved in zip(hits, close, strict=True):

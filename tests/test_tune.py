@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import mido
@@ -17,11 +18,25 @@ from hypothesis import strategies as st
 from drum2midi import drums
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
-from drum2midi.features import FeatureSettings
+from drum2midi.features import QUIET_FRAMES, FeatureSettings
 from drum2midi.model import Activations
 from drum2midi.training.tune import WINDOW, count_matches, tune
 
 SETTINGS = FeatureSettings()
+
+
+def around(listen: Callable[[np.ndarray], Activations]) -> Callable[[np.ndarray], Activations]:
+    """What hears nothing in the silence around, and inside it what `listen` hears."""
+
+    def all_of_it(features: np.ndarray) -> Activations:
+        inside = listen(features[QUIET_FRAMES:-QUIET_FRAMES])
+        pads = ((QUIET_FRAMES, QUIET_FRAMES), (0, 0))
+        return Activations(
+            np.pad(inside.classes, pads), np.pad(inside.drums, pads),
+            np.pad(inside.velocities, pads, constant_values=0.6), inside.frame_rate,
+        )  # fmt: skip
+
+    return all_of_it
 
 
 def test_thresholds_are_chosen_on_recordings(tmp_path: Path) -> None:
@@ -48,7 +63,7 @@ def test_thresholds_are_chosen_on_recordings(tmp_path: Path) -> None:
         drum = np.zeros((len(features), len(DRUMS)), np.float32)
         return Activations(classes, drum, drum, 100.0)
 
-    picking, scores = tune(listen, tmp_path, SETTINGS)
+    picking, scores = tune(around(listen), tmp_path, SETTINGS)
     assert scores == {"drums": 1.0}
     assert 0.2 < picking.thresholds[0] <= 0.35
     assert picking.delay == pytest.approx(0.01, abs=1e-3)
@@ -74,7 +89,7 @@ def test_how_clearly_open_a_hat_must_be_is_chosen_on_recordings(tmp_path: Path) 
             heard[frame, [closed, opened]] = 0.4, 0.4 + lead
         return Activations(classes, heard, heard, 100.0)
 
-    picking, _ = tune(listen, tmp_path, SETTINGS)
+    picking, _ = tune(around(listen), tmp_path, SETTINGS)
     assert picking.open_margin == pytest.approx(0.2)
 
 
@@ -109,10 +124,10 @@ def test_a_rendered_set_chooses_beside_the_recordings(tmp_path: Path) -> None:
         return Activations(classes, heard, heard + 0.6, 100.0)
 
     with pytest.raises(InputError, match=r"set: no truth/\*\.json in this folder"):
-        tune(listen, tmp_path, SETTINGS, rendered=tmp_path / "set")
+        tune(around(listen), tmp_path, SETTINGS, rendered=tmp_path / "set")
     (tmp_path / "set/truth/b.json").write_text(json.dumps(facts))
-    alone, _ = tune(listen, tmp_path, SETTINGS)
-    both, scores = tune(listen, tmp_path, SETTINGS, rendered=tmp_path / "set")
+    alone, _ = tune(around(listen), tmp_path, SETTINGS)
+    both, scores = tune(around(listen), tmp_path, SETTINGS, rendered=tmp_path / "set")
     assert scores == {"drums": 1.0, "rendered": 1.0}
     assert 0.25 < both.thresholds[0] <= 0.4
     assert 0.7 < both.thresholds[SCORING_CLASSES.index("HH")] <= 0.9
@@ -163,8 +178,8 @@ def test_how_far_to_heed_repeats_is_chosen_on_recordings(tmp_path: Path) -> None
         heard = np.zeros((len(features), len(DRUMS)), np.float32)
         return Activations(classes, heard, heard + 0.6, 100.0)  # no ghost strokes
 
-    without, plain = tune(listen, tmp_path, SETTINGS, recurrences=(0.0,))
-    heeding, scores = tune(listen, tmp_path, SETTINGS)
+    without, plain = tune(around(listen), tmp_path, SETTINGS, recurrences=(0.0,))
+    heeding, scores = tune(around(listen), tmp_path, SETTINGS)
     assert without.recurrence == 0.0
     assert heeding.recurrence > 0.0
     assert scores["drums"] > plain["drums"] + 0.02
@@ -173,4 +188,4 @@ def test_how_far_to_heed_repeats_is_chosen_on_recordings(tmp_path: Path) -> None
     mido.MidiFile(tracks=[_snares(onsets)], ticks_per_beat=500).save(
         tmp_path / "annotations" / "a.mid"
     )
-    assert tune(listen, tmp_path, SETTINGS)[0].recurrence == 0.0
+    assert tune(around(listen), tmp_path, SETTINGS)[0].recurrence == 0.0

@@ -21,8 +21,8 @@ from drum2midi.audio import stream_audio
 from drum2midi.drums import BY_MIDI, OPEN_HAT, SCORING_CLASSES, Drum
 from drum2midi.errors import InputError
 from drum2midi.evaluation import evaluate
-from drum2midi.features import FeatureSettings, log_mel
-from drum2midi.model import Activations, PickSettings
+from drum2midi.features import FeatureSettings, in_silence, log_mel
+from drum2midi.model import Activations, PickSettings, without_silence
 from drum2midi.onsets import needed, pick_hits
 from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
 from drum2midi.transcription import Hit
@@ -100,7 +100,7 @@ def tune(
     check_dev_set(dev_set)
     truth = {path.stem: annotated(path) for path in sorted(dev_set.glob("annotations/*.mid"))}
     heard = [
-        (path.parent.name, truth[path.stem], listen(_features(path, features)))
+        (path.parent.name, truth[path.stem], _hear(listen, path, features))
         for path in _recordings(dev_set)
     ]
     if not heard:
@@ -149,7 +149,7 @@ def confusions(
     tables: dict[str, NDArray[np.int64]] = {}
     for path in _recordings(dev_set):
         reference = read_performance(dev_set / "annotations" / f"{path.stem}.mid")
-        hits = pick_hits(listen(_features(path, features)), picking)
+        hits = pick_hits(_hear(listen, path, features), picking)
         table = evaluate(reference, of_hits(hits)).confusion
         folder = path.parent.name
         tables[folder] = tables[folder] + table if folder in tables else table
@@ -163,7 +163,7 @@ def _rendered(
     check_rendered_set(folder)
     truths = sorted(folder.glob("truth/*.json"))
     return [
-        (RENDERED, _played(path), listen(_features(folder / f"audio/{path.stem}.flac", features)))
+        (RENDERED, _played(path), _hear(listen, folder / f"audio/{path.stem}.flac", features))
         for path in truths
     ]
 
@@ -193,8 +193,12 @@ def check_rendered_set(folder: Path) -> None:
         raise InputError(f"{folder}: no truth/*.json in this folder")
 
 
-def _features(path: Path, features: FeatureSettings) -> NDArray[np.float32]:
-    return log_mel(stream_audio(path, sample_rate=features.sample_rate), features)
+def _hear(
+    listen: Callable[[NDArray[np.float32]], Activations], path: Path, features: FeatureSettings
+) -> Activations:
+    """What is heard in a recording, as `drum2midi.pipeline` listens."""
+    audio = stream_audio(path, sample_rate=features.sample_rate)
+    return without_silence(listen(log_mel(in_silence(audio, features), features)))
 
 
 def annotated(path: Path) -> Strokes:
