@@ -29,8 +29,8 @@ FORMAT: Final = 1
 CLASSIFIER: Final = "classifier"
 """The kind of a model file that `drum2midi.classifier` runs."""
 
-_CHUNK: Final = 3000
-_OVERLAP: Final = 200
+_CHUNK: Final = 6000
+_OVERLAP: Final = 400
 _CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
 
 
