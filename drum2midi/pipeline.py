@@ -20,7 +20,6 @@ from drum2midi.classifier import load_models
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
-from drum2midi.model import without_silence
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import parse_values, quantise
 from drum2midi.separation import Passage, passage_to_hear
@@ -132,17 +131,16 @@ def transcribe(
     audio = _Counted(stream_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end))
     features = log_mel(in_silence(audio, listener.features), listener.features)
     before = 0.0 if heard.path == path else _SEPARATING
-    activations = without_silence(
-        listener.activations(
-            features,
-            progress=progress and (lambda share: progress(before + (1.0 - before) * share)),
-        )
+    activations = listener.activations(
+        features, progress=progress and (lambda share: progress(before + (1.0 - before) * share))
     )
-    features = features[QUIET_FRAMES:-QUIET_FRAMES]
     hits = pick_hits(activations, listener.picking, sensitivity=sensitivity)
     hits = cast_parts(hits, activations)
     if listener.dynamics is not None:
         hits = weigh(hits, features, listener.features, listener.dynamics)
+    # Only now: at the edge of the activations a peak could not be told to less than a frame.
+    quiet = QUIET_FRAMES / listener.features.frame_rate
+    hits = tuple(replace(hit, onset=max(0.0, hit.onset - quiet)) for hit in hits)
     if namer is not None:
         samples = read_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end).samples
         hits = namer.name(hits, samples, sensitivity=sensitivity)
