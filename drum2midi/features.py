@@ -18,6 +18,9 @@ import scipy.fft
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+QUIET_FRAMES: Final = 30
+"""Frames of silence that `in_silence` puts before and after."""
+
 _CHUNK_FRAMES: Final = 2048
 _FFT_FRAMES: Final = 256
 _REFERENCE_PERCENTILE: Final = 90.0
@@ -57,10 +60,6 @@ class FeatureSettings:
     def frame_rate(self) -> float:
         """Frames a second."""
         return self.sample_rate / self.hop
-
-
-QUIET_FRAMES: Final = 30
-"""Frames of silence that `in_silence` puts before and after."""
 
 
 def in_silence(

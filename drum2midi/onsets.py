@@ -68,7 +68,7 @@ def pick_hits(
     hits = []
     for column, threshold in enumerate(settings.thresholds):
         curve = activations.classes[:, column]
-        least = min(threshold, settings.pedal or threshold) if column == _HATS else threshold
+        least = _of_the_foot(threshold, settings) if column == _HATS else threshold
         peaks = find_peaks(
             curve,
             threshold=_moved(least, sensitivity),
@@ -80,7 +80,7 @@ def pick_hits(
         for peak in peaks.tolist():
             onset = (peak + _offset(curve, peak)) / activations.frame_rate - settings.delay
             struck = _struck(activations, settings, column, peak, max(0.0, onset))
-            least = min(needed(hit, threshold, settings) for hit in struck)
+            least = min(least_activation(hit, threshold, settings) for hit in struck)
             if curve[peak] >= _moved(least, sensitivity):
                 hits += struck
     order = {drum: i for i, drum in enumerate(DRUMS)}
@@ -126,7 +126,7 @@ def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArr
     return np.asarray(hats - cymbals > _RATHER_A_HAT)
 
 
-def needed(hit: Hit, threshold: float, settings: PickSettings) -> float:
+def least_activation(hit: Hit, threshold: float, settings: PickSettings) -> float:
     """The activation of its class without which a stroke is not believed.
 
     Parameters
@@ -138,10 +138,15 @@ def needed(hit: Hit, threshold: float, settings: PickSettings) -> float:
         Whose `ghost` and `pedal` ask for more or for less.
     """
     if hit.drum is PEDAL_HAT:
-        return min(threshold, settings.pedal or threshold)
+        return _of_the_foot(threshold, settings)
     if hit.drum.scoring == "SD" and hit.velocity < GHOST_VELOCITY:
         return max(threshold, settings.ghost)
     return threshold
+
+
+def _of_the_foot(threshold: float, settings: PickSettings) -> float:
+    """The pedal's threshold, where the hats have another."""
+    return min(threshold, settings.pedal or threshold)
 
 
 def _moved(threshold: float, sensitivity: float) -> float:

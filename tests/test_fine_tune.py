@@ -282,16 +282,18 @@ def test_thresholds_are_chosen_for_the_share_of_repeats_that_the_model_has(
 
     def tune(*_: object, recurrences: tuple[float, ...]) -> tuple[PickSettings, dict[str, float]]:
         asked.append(recurrences)
-        return PickSettings(thresholds=(0.3,) * 5, delay=0.002), {}
+        return PickSettings(thresholds=(0.3,) * 5, pedal=0.2, delay=0.002), {}
 
     monkeypatch.setattr("drum2midi.training.tune.tune", tune)
-    before = PickSettings(thresholds=(0.6,) * 5, recurrence=0.25, open_margin=0.1)
+    before = PickSettings(thresholds=(0.6,) * 5, pedal=0.5, recurrence=0.25, open_margin=0.1)
     again = entry.strokes * (1 + 200 // len(entry.strokes))
     many = replace(entry, strokes=tuple(sorted(again, key=lambda stroke: stroke.onset)))
     after = choose_thresholds(None, [many], before, FeatureSettings())
     assert asked == [(0.25,)]
     assert (after.recurrence, after.open_margin, after.delay) == (0.25, 0.1, 0.002)
     assert after.thresholds[0] == 0.3
+    # Those of the hats and of their pedal go together.
+    assert (after.thresholds[3], after.pedal) in {(0.3, 0.2), (0.6, 0.5)}
 
 
 def test_the_workshop_from_slices_to_a_new_transcription(

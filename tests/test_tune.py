@@ -7,20 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mido
-import mir_eval
 import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, crack, place, thump
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drum2midi import drums
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, FeatureSettings
 from drum2midi.model import Activations
-from drum2midi.training.tune import WINDOW, count_matches, tune
+from drum2midi.training.tune import tune
 
 SETTINGS = FeatureSettings()
 
@@ -133,17 +130,6 @@ def test_a_rendered_set_chooses_beside_the_recordings(tmp_path: Path) -> None:
     assert 0.7 < both.thresholds[SCORING_CLASSES.index("HH")] <= 0.9
     assert 0.0 < both.pedal <= 0.5
     assert alone.pedal == 0.0
-
-
-_TIMES = st.lists(st.integers(0, 2000), unique=True, max_size=40).map(
-    lambda ticks: np.sort(np.array(ticks, float)) / 1000
-)
-
-
-@given(_TIMES, _TIMES)
-def test_as_many_strokes_match_as_mir_eval_finds(first: np.ndarray, second: np.ndarray) -> None:
-    pairs = mir_eval.util.match_events(first, second, WINDOW) if len(first) * len(second) else []
-    assert count_matches(first, second) == len(pairs)
 
 
 def _snares(onsets: np.ndarray) -> mido.MidiTrack:

@@ -23,7 +23,7 @@ from drum2midi.errors import InputError
 from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, in_silence, log_mel
 from drum2midi.model import Activations, PickSettings, without_silence
-from drum2midi.onsets import needed, pick_hits
+from drum2midi.onsets import least_activation, pick_hits
 from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
 from drum2midi.transcription import Hit
 
@@ -254,25 +254,6 @@ def _delay(heard: _Heard) -> float:
     return round(float(np.median(late)), 4) if late else 0.0
 
 
-def count_matches(truth: NDArray[np.float64], estimate: NDArray[np.float64]) -> int:
-    """How many strokes can be matched one to one within `WINDOW`; both in order.
-
-    As many as `mir_eval.util.match_events` finds, and thousands of times as fast: whichever is
-    earlier and too early for the other's first can be matched with none.
-    """
-    i = j = found = 0
-    first, second = truth.tolist(), estimate.tolist()
-    while i < len(first) and j < len(second):
-        # The same rounding as mir_eval's.
-        if round(abs(first[i] - second[j]), 15) <= WINDOW:
-            i, j, found = i + 1, j + 1, found + 1
-        elif first[i] < second[j]:
-            i += 1
-        else:
-            j += 1
-    return found
-
-
 def _count(heard: _Heard, picking: PickSettings) -> _Counts:
     lowest = replace(picking, thresholds=(_THRESHOLDS[0],) * len(SCORING_CLASSES), ghost=0.0)
     counts: dict[tuple[str, int, _Choice], NDArray[np.float64]] = {}
@@ -282,9 +263,11 @@ def _count(heard: _Heard, picking: PickSettings) -> _Counts:
             own = [hit for hit in hits if hit.drum.scoring == name]
             for threshold, pedal in _CHOICES[column]:
                 asked = replace(picking, pedal=pedal)
-                kept = [hit for hit in own if hit.confidence >= needed(hit, threshold, asked)]
+                kept = [
+                    hit for hit in own if hit.confidence >= least_activation(hit, threshold, asked)
+                ]
                 times = _times(kept)[name]
-                row = (count_matches(truth[name], times), len(truth[name]), len(times))
+                row = (len(_match(truth[name], times)), len(truth[name]), len(times))
                 key = (folder, column, (threshold, pedal))
                 counts[key] = counts.get(key, np.zeros(3)) + row
     return counts

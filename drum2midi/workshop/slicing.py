@@ -15,9 +15,9 @@ import soundfile
 from drum2midi.audio import read_audio, stream_audio
 from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
-from drum2midi.features import log_mel
+from drum2midi.features import in_silence, log_mel
 from drum2midi.files import check_new_folder
-from drum2midi.model import Activations, Model, load_model
+from drum2midi.model import Activations, Model, load_model, without_silence
 from drum2midi.onsets import pick_hits
 from drum2midi.workshop.slices import INDEX, Prediction, Slice, Slices, read_slices, slices_index
 
@@ -108,8 +108,9 @@ def slice_song(
     check_new_folder(folder)
     listener = load_model(None if model is None else Path(model))
     rate = listener.features.sample_rate
-    features = log_mel(stream_audio(song, sample_rate=rate), listener.features)
-    activations = listener.activations(features, progress=progress)
+    audio = in_silence(stream_audio(song, sample_rate=rate), listener.features)
+    features = log_mel(audio, listener.features)
+    activations = without_silence(listener.activations(features, progress=progress))
     hits = pick_hits(activations, listener.picking, sensitivity=settings.sensitivity)
     if settings.onsets == "model":
         onsets = sorted({round(hit.onset, 4) for hit in hits})

@@ -66,7 +66,9 @@ def choose_thresholds(
             SCORING_CLASSES, chosen.thresholds, picking.thresholds, strict=True
         )
     )
-    return replace(picking, thresholds=thresholds, delay=chosen.delay)
+    # The hats' threshold was chosen together with that of their pedal.
+    pedal = chosen.pedal if counts["HH"] >= _ENOUGH_OF_A_CLASS else picking.pedal
+    return replace(picking, thresholds=thresholds, pedal=pedal, delay=chosen.delay)
 
 
 def _lay_out(folder: Path, entries: Sequence[Entry]) -> None:
