@@ -14,7 +14,7 @@ from drum2midi.errors import InputError
 
 if TYPE_CHECKING:
     from drum2midi.pipeline import transcribe
-    from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Transcription
+    from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Swing, Transcription
 
 __all__ = [
     "DRUMS",
@@ -25,6 +25,7 @@ __all__ = [
     "InputError",
     "Metre",
     "Note",
+    "Swing",
     "Transcription",
     "transcribe",
 ]

@@ -1,4 +1,4 @@
-"""Strokes that belong together: chords, flams and drags, swung eighths."""
+"""Strokes that belong together: chords, flams and drags."""
 
 from __future__ import annotations
 
@@ -18,14 +18,6 @@ GRACE_GAP: Final = 0.055
 _GRACE_SOFTER: Final = 0.85  # velocity of a grace stroke, at most, relative to the next
 _GRACES: Final = 2  # a drag's; more strokes in a row are a roll
 _CHORD: Final = 0.012  # seconds; strokes of different drums so close are one onset
-
-_ON_BEAT: Final = 0.09  # quarters around a beat that count as on it
-_SWING_ZONE: Final = (0.43, 0.76)  # of a quarter: where a swung off-beat eighth may fall
-_SWUNG: Final = (0.545, 0.72)  # ratios that count as swing; above it is a dotted rhythm
-_SWING_WIDTH: Final = 0.07  # quarters; off-beats so near to the ratio agree with it
-_SWING_SHARE: Final = 0.75  # of the off-beats must agree
-_SWING_BEATS: Final = 6
-_OTHER_SHARE: Final = 0.3  # of beats may have other onsets, as sixteenths and triplets do
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +74,3 @@ def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:
             elif not close or len(run) > _GRACES:
                 run = []
     return {main: before for main, before in graces.items() if len(before) <= _GRACES}
-
-
-def estimate_swing(onsets: Sequence[Onset]) -> float:
-    """Where off-beat eighths fall if the piece swings, else 0.5."""
-    inside: dict[int, list[float]] = {}
-    for onset in onsets:
-        beat = int(np.floor(onset.phase + _ON_BEAT))
-        phase = onset.phase - beat
-        if phase > _ON_BEAT:
-            inside.setdefault(beat, []).append(phase)
-    low, high = _SWING_ZONE
-    lone = [phases[0] for phases in inside.values() if len(phases) == 1]
-    offbeats = np.array([phase for phase in lone if low < phase < high])
-    others = sum(len(phases) > 1 for phases in inside.values())
-    if len(offbeats) < _SWING_BEATS or others > _OTHER_SHARE * len(inside):
-        return 0.5
-    ratio = float(np.median(offbeats))
-    agree = np.mean(np.abs(offbeats - ratio) < _SWING_WIDTH)
-    return ratio if _SWUNG[0] < ratio < _SWUNG[1] and agree >= _SWING_SHARE else 0.5

@@ -22,7 +22,7 @@ from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
 from drum2midi.errors import InputError
 from drum2midi.files import WRITTEN_BY, replacing
 from drum2midi.form import section_letters
-from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
+from drum2midi.transcription import Bar, Grid, Metre, Note, Swing, Transcription
 
 if TYPE_CHECKING:
     import mido
@@ -282,22 +282,14 @@ def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note
         yield ticks[i], min(_NOTE_TICKS, room), note
 
 
-def _grid_tick(note: Note, grid: Grid, swing: float) -> int:
+def _grid_tick(note: Note, grid: Grid, swing: Swing) -> int:
     """Ticks from the first beat to a note's place, grace strokes just before it."""
-    tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(swung(note.position, swing))
+    tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(float(swing.played(float(note.position))))
     if not note.grace:
         return tick
     # As long before the main stroke as it was played, but clearly before.
     played = round(float(grid.quarters(note.onset)) * TICKS)
     return min(played, tick - _GRACE_TICKS)
-
-
-def swung(position: Fraction, swing: float) -> float:
-    """Where a written position is played when off-beat eighths lie at `swing` of their quarter."""
-    whole = position.numerator // position.denominator
-    part = float(position - whole)
-    half = part * 2.0 * swing if part < 0.5 else swing + (part - 0.5) * 2.0 * (1.0 - swing)
-    return whole + half
 
 
 def _ticks(quarters: Fraction | float) -> int:

@@ -21,9 +21,10 @@ import numpy as np
 
 from drum2midi.drums import Drum
 from drum2midi.errors import InputError
-from drum2midi.gestures import GRACE_GAP, Onset, estimate_swing, group_onsets
+from drum2midi.gestures import GRACE_GAP, Onset, group_onsets
 from drum2midi.rolls import Roll, find_rolls, place_roll
-from drum2midi.transcription import Grid, Hit, Note
+from drum2midi.swing import estimate_swing
+from drum2midi.transcription import STRAIGHT, Grid, Hit, Note, Swing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,9 +83,9 @@ def quantise(
     hits: Sequence[Hit],
     grid: Grid,
     *,
-    swing: float | None = None,
+    swing: Swing | None = None,
     divisions: Collection[int] | None = None,
-) -> tuple[tuple[Note, ...], float]:
+) -> tuple[tuple[Note, ...], Swing]:
     """Write strokes down on a grid.
 
     Parameters
@@ -92,9 +93,8 @@ def quantise(
     hits : sequence of Hit
         In any order.
     grid : Grid
-    swing : float, optional
-        Share of a quarter at which off-beat eighths are played, 0.5 (straight) to below
-        0.75; estimated from the strokes if not given.
+    swing : Swing, optional
+        Estimated from the strokes if not given.
     divisions : collection of int, optional
         Into how many parts a quarter may be divided, if known: see `parse_values`.
 
@@ -103,16 +103,9 @@ def quantise(
     notes : tuple of Note
         One for every hit, in order of place. No two notes of one drum share a place,
         grace notes aside.
-    swing : float
-        0.5 if the eighths are straight.
-
-    Raises
-    ------
-    ValueError
-        If `swing` is not a share from 0.5 to below 0.75.
+    swing : Swing
+        What was given, or estimated.
     """
-    if swing is not None and not 0.5 <= swing < 0.75:
-        raise ValueError(f"swing {swing} is not a share from 0.5 to below 0.75")
     unit = min(Fraction(1), grid.metre.beat)
     parts = _parts(unit, _DIVISIONS if divisions is None else divisions)
     finest = _FINEST if divisions is None else unit / max(parts)
@@ -121,8 +114,8 @@ def quantise(
     onsets = group_onsets([hit for hit in hits if hit not in inner], grid)
     if swing is None:
         # Where triplets are written, swing is.
-        straight = unit < 1 or (divisions is not None and 3 in divisions)
-        swing = 0.5 if straight else estimate_swing(onsets)
+        written = divisions is not None and 3 in divisions
+        swing = STRAIGHT if written else estimate_swing(onsets, grid)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest), swing
 
@@ -133,14 +126,10 @@ def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:
     return {int(n): cost for n, cost in per_unit.items() if n.denominator == 1} or {1: 0.0}
 
 
-def _straighten(phase: NDArray[np.float64], swing: float) -> NDArray[np.float64]:
-    """Phases in a swung beat as they would be in a straight one."""
-    return np.interp(phase, [-1, 0, swing, 1, 2], [-1, 0, 0.5, 1, 2])
-
-
-def _noise(phases: NDArray[np.float64], grid: Grid) -> float:
+def _noise(phases: NDArray[np.float64], grid: Grid, swing: Swing) -> float:
     """Standard deviation of onsets around sixteenths, in seconds."""
-    off = grid.seconds(phases) - grid.seconds(np.round(4 * phases) / 4)
+    sixteenths = swing.played(np.round(4 * swing.written(phases)) / 4)
+    off = grid.seconds(phases) - grid.seconds(sixteenths)
     spread = 1.48 * float(np.median(np.abs(off)))
     return min(max(spread, _NOISE[0]), _NOISE[1])
 
@@ -171,7 +160,7 @@ def _decode(
     onsets: Sequence[Onset],
     grid: Grid,
     unit: Fraction,
-    swing: float,
+    swing: Swing,
     divisions: Mapping[int, float],
 ) -> list[Fraction]:
     """Quarters from the first bar to the written place of every onset."""
@@ -180,7 +169,7 @@ def _decode(
     phases = np.array([onset.phase for onset in onsets])
     phases = np.clip(phases, 0, float(grid.bar_quarters[-1]))
     index = np.floor(phases / float(unit) + _EARLY).astype(int)
-    noise = _noise(phases, grid)
+    noise = _noise(phases, grid, swing)
     spans = [
         _span(
             onsets,
@@ -213,20 +202,19 @@ def _span(
     unit: Fraction,
     grid: Grid,
     noise: float,
-    swing: float,
+    swing: Swing,
     divisions: Mapping[int, float],
 ) -> _Span:
     """The divisions of one span and what each costs."""
     within = phases[members] - float(start)
-    straight = _straighten(within, swing)
     ends = grid.seconds([float(start), float(start + unit)])
     scale = float(ends[1] - ends[0]) / float(unit)
     choices = []
     for division, cost in divisions.items():
         per_quarter = float(division / unit)
-        place = (within if per_quarter % 3 == 0 else straight) * per_quarter
-        slots = np.maximum(np.round(place), 0).astype(np.int64)
-        misfit = 0.5 * ((place - slots) / per_quarter * scale / noise) ** 2
+        feel = STRAIGHT if per_quarter % 3 == 0 else swing
+        slots = np.maximum(np.round(feel.written(within) * per_quarter), 0).astype(np.int64)
+        misfit = 0.5 * ((within - feel.played(slots / per_quarter)) * scale / noise) ** 2
         total = cost + float(np.minimum(misfit, _OUTLIER).sum())
         struck = [
             (slot, hit.drum)

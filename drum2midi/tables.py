@@ -8,14 +8,25 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from drum2midi.drums import BY_NAME
 from drum2midi.errors import InputError
 from drum2midi.files import replacing
-from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Transcription
+from drum2midi.transcription import (
+    STRAIGHT,
+    Bar,
+    Grid,
+    Hit,
+    Metre,
+    Note,
+    Swing,
+    Transcription,
+)
 
 _FIELDS = ("seconds", "drum", "midi", "velocity", "confidence", "bar", "position", "grace")
+_SWUNG: Final = {Fraction(1, 2): "8", Fraction(1, 4): "16"}
+_SWUNG_QUARTERS: Final = {name: value for value, name in _SWUNG.items()}
 
 
 def write_csv(transcription: Transcription, path: Path) -> None:
@@ -44,7 +55,8 @@ def write_json(transcription: Transcription, path: Path) -> None:
         "duration": round(transcription.duration, 3),
         "tempo": round(grid.tempo, 3),
         "metre": str(grid.metre),
-        "swing": round(transcription.swing, 3),
+        "swing": round(transcription.swing.ratio, 3),
+        "swung": _SWUNG[transcription.swing.value],
         "grid_confidence": round(grid.confidence, 3),
         "bars": [
             {"metre": str(bar.metre), "beats": [round(beat, 4) for beat in bar.beats]}
@@ -71,9 +83,9 @@ def read_json(path: Path) -> Transcription:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         bars = [Bar(Metre.parse(bar["metre"]), tuple(bar["beats"])) for bar in document["bars"]]
         grid = Grid(tuple(bars), float(document["end"]), float(document["grid_confidence"]))
-        swing = float(document["swing"])
-        if not 0.5 <= swing < 0.75:
-            raise ValueError(f"swing {swing}")
+        # Transcriptions written before sixteenths could swing do not say what does.
+        value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[STRAIGHT.value])]
+        swing = Swing(float(document["swing"]), value)
         rows = document["hits"]
         notes = sorted(
             (_note(row, grid) for row in rows), key=attrgetter("bar", "position", "onset")

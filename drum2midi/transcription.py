@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -223,6 +223,54 @@ class Note:
     openness: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """How unevenly pairs of equal written notes are played.
+
+    Attributes
+    ----------
+    ratio : float
+        Where the second note of a pair is played, as a share of the pair: 0.5 is straight,
+        2/3 a triplet's shuffle; below 0.75, where a dotted rhythm begins.
+    value : Fraction
+        Such a note in quarter notes: 1/2 if eighths swing, 1/4 if sixteenths do.
+
+    Raises
+    ------
+    ValueError
+        If there is no such swing.
+    """
+
+    ratio: float = 0.5
+    value: Fraction = Fraction(1, 2)
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.ratio < 0.75:
+            raise ValueError(f"swing {self.ratio} is not a share from 0.5 to below 0.75")
+        if self.value not in (Fraction(1, 2), Fraction(1, 4)):
+            raise ValueError(f"swing of notes of {self.value} quarters: 1/2 and 1/4 can swing")
+
+    def played(self, quarters: ArrayLike) -> NDArray[np.float64]:
+        """Where written places are played, in quarter notes from the start of a pair."""
+        return self._bend(quarters, 0.5, self.ratio)
+
+    def written(self, quarters: ArrayLike) -> NDArray[np.float64]:
+        """Where played places are written: the inverse of `played`."""
+        return self._bend(quarters, self.ratio, 0.5)
+
+    def _bend(self, quarters: ArrayLike, middle: float, to: float) -> NDArray[np.float64]:
+        places = np.asarray(quarters, dtype=np.float64)
+        if middle == to:
+            return places
+        pair = 2.0 * float(self.value)
+        whole, part = np.divmod(places / pair, 1.0)
+        return pair * (whole + np.interp(part, [0.0, middle, 1.0], [0.0, to, 1.0]))
+
+
+STRAIGHT: Final = Swing()
+"""Nothing swings."""
+
+
 @dataclass(frozen=True)
 class Transcription:
     """A recording, written down.
@@ -239,9 +287,8 @@ class Transcription:
     title : str
     composer : str
         Empty if unknown.
-    swing : float
-        Where the written off-beat eighth is played, as a share of its quarter: 0.5 is
-        straight, 2/3 a triplet's shuffle. Notes are written in straight eighths either way.
+    swing : Swing
+        How the eighths or the sixteenths are played. They are written straight either way.
     """
 
     hits: tuple[Hit, ...]
@@ -250,7 +297,7 @@ class Transcription:
     duration: float
     title: str = "Drums"
     composer: str = ""
-    swing: float = 0.5
+    swing: Swing = STRAIGHT
 
     @classmethod
     def load(cls, path: str | Path) -> Transcription:

@@ -22,7 +22,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from drum2midi import drums
-from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Transcription
+from drum2midi.transcription import STRAIGHT, Bar, Grid, Hit, Metre, Note, Swing, Transcription
 
 DRUMS: Final = {
     "bd": drums.KICK,
@@ -50,7 +50,7 @@ def read_score(
     times: int = 1,
     title: str = "A pattern",
     composer: str = "",
-    swing: float = 0.5,
+    swing: Swing = STRAIGHT,
 ) -> Transcription:
     """Make a transcription of a score.
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, SNARE
 from drum2midi.errors import InputError
-from drum2midi.midi import map_tempo, swung, to_mido, write_midi
-from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
+from drum2midi.midi import map_tempo, to_mido, write_midi
+from drum2midi.transcription import Bar, Grid, Metre, Note, Swing, Transcription
 
 
 def notes_of(file: mido.MidiFile) -> list[tuple[int, int, int]]:
@@ -143,11 +143,21 @@ def test_pickup_and_metre_change() -> None:
     assert tempo_map.tempi == ((0, 500_000),)
 
 
-def test_swing() -> None:
-    assert [swung(Fraction(i, 4), 2 / 3) for i in range(5)] == pytest.approx(
-        [0, 1 / 3, 2 / 3, 5 / 6, 1]
-    )
-    assert swung(Fraction(7, 2), 0.5) == 3.5
+@pytest.mark.parametrize(
+    ("swing", "ticks"),
+    [
+        (Swing(), [0, 120, 240, 360, 480, 600]),
+        (Swing(2 / 3), [0, 160, 320, 400, 480, 640]),
+        (Swing(0.6, Fraction(1, 4)), [0, 144, 240, 384, 480, 624]),
+    ],
+)
+def test_swing_moves_what_lies_between(
+    two_bars: Transcription, swing: Swing, ticks: list[int]
+) -> None:
+    notes = tuple(Note(1, Fraction(i, 4), CLOSED_HAT, 80, 3.0 + i / 8) for i in range(6))
+    song = replace(two_bars, notes=notes, swing=swing)
+    placed = [tick for tick, _, _ in notes_of(to_mido(song))]
+    assert [tick - placed[0] for tick in placed] == ticks
 
 
 def test_grace_strokes_come_before_their_main_stroke(two_bars: Transcription) -> None:

@@ -14,6 +14,7 @@ from scores import BACKBEAT, CASES, Case, read_score
 
 from drum2midi.errors import InputError
 from drum2midi.sheet import write_pages
+from drum2midi.transcription import Swing
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -39,7 +40,7 @@ def test_rolls_are_tremolos(name: str, tmp_path: Path) -> None:
 
 
 def test_svg_is_plain(tmp_path: Path) -> None:
-    song = read_score(BACKBEAT, title="A & B <live>", composer="Someone", swing=0.6, times=9)
+    song = read_score(BACKBEAT, title="A & B <live>", composer="Someone", swing=Swing(0.6), times=9)
     (path,) = write_pages(song, tmp_path / "a.svg")
     page = ET.parse(path).getroot()
     tags = {element.tag.removeprefix(SVG) for element in page.iter()}
@@ -55,7 +56,7 @@ def test_svg_is_plain(tmp_path: Path) -> None:
 
 
 def test_words_of_a_line_stand_in_order(tmp_path: Path) -> None:
-    (path,) = write_pages(read_score(BACKBEAT, swing=0.6), tmp_path / "a.svg")
+    (path,) = write_pages(read_score(BACKBEAT, swing=Swing(0.6)), tmp_path / "a.svg")
     tempo = next(g for g in ET.parse(path).getroot().iter() if g.get("class") == "tempo")
     note = next(tempo.iter(f"{SVG}use"))
     words, equals, number = tempo.iter(f"{SVG}text")
@@ -126,7 +127,7 @@ def test_titles_of_the_far_east(title: str, font: bytes, tmp_path: Path) -> None
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
 def test_the_text_of_a_pdf_can_be_searched(tmp_path: Path) -> None:
-    song = read_score(BACKBEAT, title="Ça va – Барабан", composer="Someone", swing=0.6)
+    song = read_score(BACKBEAT, title="Ça va – Барабан", composer="Someone", swing=Swing(0.6))
     (path,) = write_pages(song, tmp_path / "a.pdf")
     shown = subprocess.run(
         ["pdftotext", str(path), "-"], capture_output=True, text=True, check=True

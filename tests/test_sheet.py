@@ -23,6 +23,7 @@ from sheet_reader import Sheet, check_form, strokes_of
 from drum2midi.drums import DRUMS, KICK, SNARE
 from drum2midi.errors import InputError
 from drum2midi.sheet import to_music21, write_sheet
+from drum2midi.transcription import Swing
 
 # Rolls with more strokes than 32nds, or fewer: a tremolo says only how long they are.
 INEXACT = ("dense roll", "roll that misses a stroke")
@@ -173,8 +174,16 @@ def test_tempo_is_said_where_it_changes(
     assert found == marks
 
 
-@pytest.mark.parametrize(("swing", "words"), [(0.5, []), (0.53, []), (0.6, ["Swing"])])
-def test_swing_is_said_in_words(tmp_path: Path, swing: float, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("swing", "words"),
+    [
+        (Swing(), []),
+        (Swing(0.53), []),
+        (Swing(0.6), ["Swing"]),
+        (Swing(0.6, Fraction(1, 4)), ["Swing 16ths"]),
+    ],
+)
+def test_swing_is_said_in_words(tmp_path: Path, swing: Swing, words: list[str]) -> None:
     path = tmp_path / "sheet.musicxml"
     write_sheet(read_score(BACKBEAT, swing=swing), path)
     assert [element.text.strip() for element in Sheet(path).root.iter("words")] == words

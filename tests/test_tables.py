@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,29 @@ from sheet_reader import strokes_of
 
 from drum2midi.drums import OPEN_HAT
 from drum2midi.errors import InputError
-from drum2midi.transcription import Transcription
+from drum2midi.transcription import Swing, Transcription
 
 
 @pytest.mark.parametrize("name", ["every drum", "drag", "sextuplets", "metres in turn", "pickup"])
 def test_json_comes_back(name: str, tmp_path: Path) -> None:
-    song = replace(CASES[name].read(), composer="Someone", swing=0.6)
+    song = replace(CASES[name].read(), composer="Someone", swing=Swing(0.6, Fraction(1, 4)))
     song.save(tmp_path / "a.json")
     back = Transcription.load(tmp_path / "a.json")
     assert strokes_of(back) == strokes_of(song)
     assert [n.velocity for n in back.notes] == [n.velocity for n in song.notes]
-    assert (back.title, back.composer, back.swing) == (song.title, "Someone", 0.6)
+    assert (back.title, back.composer, back.swing) == (song.title, "Someone", song.swing)
     assert back.grid.beat_times == pytest.approx(song.grid.beat_times, abs=1e-4)
     assert len(back.hits) == len(song.hits)
     back.save(tmp_path / "b.json")
     assert (tmp_path / "b.json").read_text() == (tmp_path / "a.json").read_text()
+
+
+def test_json_from_before_sixteenths_could_swing(tmp_path: Path) -> None:
+    replace(CASES["backbeat"].read(), swing=Swing(0.6)).save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document.pop("swung") == "8"
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert Transcription.load(tmp_path / "a.json").swing == Swing(0.6)
 
 
 def test_json_keeps_rolls_and_openness(tmp_path: Path) -> None:
@@ -68,6 +77,7 @@ def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_pat
     ("change", "reason"),
     [
         ({"swing": 5}, "swing 5"),
+        ({"swung": "32"}, "'32'"),
         ({"swing": float("nan")}, "NaN is not a number"),
         ({"end": 0}, "beats that go forward"),
         ({"end": 1e400}, "Infinity is not a number"),

@@ -22,6 +22,7 @@ from drum2midi.transcription import Bar, Metre, Note, Transcription
 _EIGHTH: Final = QUARTER // 2
 _OPEN: Final = 0.75  # openness from which a hi-hat is open, no longer half-open
 _SWINGS: Final = 0.54  # from here on the off-beats are late enough to be heard as swing
+_SWING: Final = {Fraction(1, 2): "Swing", Fraction(1, 4): "Swing 16ths"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,13 @@ class Measure:
 
 def lay_out(transcription: Transcription, *, tremolos: bool = False) -> list[Measure]:
     """Write a transcription's bars; rolls as tremolos, or else stroke by stroke."""
-    bars = transcription.grid.bars
+    bars, swing = transcription.grid.bars, transcription.swing
     chords = _chords(transcription)
     groups = _groupings(transcription)
     tempi = tempo_marks(transcription.grid)
     letters = section_letters(transcription)
     has_pickup = len(bars) > 1 and len(bars[0].beats) < bars[0].metre.numerator
-    words = "Swing" if transcription.swing > _SWINGS else ""
+    words = _SWING[swing.value] if swing.ratio > _SWINGS else ""
     write = fold_rolls if tremolos else write_chords
     measures = []
     metre_before: Metre | None = None

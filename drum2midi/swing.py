@@ -1,0 +1,88 @@
+"""Swing: whether pairs of eighths, or of sixteenths, are played unevenly, and how far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from drum2midi.gestures import Onset
+from drum2midi.transcription import STRAIGHT, Grid, Swing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_EIGHTH: Final = Fraction(1, 2)
+_SIXTEENTH: Final = Fraction(1, 4)
+
+_ON_BEAT: Final = 0.09  # of a pair: so near to its start counts as on it
+_ZONE: Final = (0.43, 0.76)  # of a pair: where its second note may fall, straight or swung
+_WIDTH: Final = 0.07  # of a pair; second notes so near to the ratio agree with it
+_FEWEST: Final = 6  # second notes that tell
+
+_SWUNG: Final = (0.545, 0.72)  # ratios of eighths that count as swing; above: a dotted rhythm
+_SHARE: Final = 0.75  # of the second eighths must agree
+_OTHERS: Final = 0.3  # of pairs of eighths may have other onsets, as sixteenths and triplets do
+
+# Sixteenths lie so close that all between their beats must be looked at: triplets, whose
+# places in the two halves of a quarter differ, and eighths played early are not to count.
+_FINE_SWUNG: Final = (0.545, 0.69)
+_FINE_INSIDE: Final = (0.22, 0.82)  # of a pair: what is neither on it nor on the next
+_FINE_SHARE: Final = 0.55  # of what is inside must agree
+_FINE_WIDTH: Final = 0.018  # seconds; agreement is no narrower than drummers are even
+_FINE_PAIR: Final = 0.2  # seconds; no two sixteenths swing faster
+
+
+def estimate_swing(onsets: Sequence[Onset], grid: Grid) -> Swing:
+    """Find what swings: the eighths, else the sixteenths, else nothing.
+
+    Parameters
+    ----------
+    onsets : sequence of Onset
+    grid : Grid
+        Where eighths are the beats, only sixteenths can swing.
+
+    Returns
+    -------
+    Swing
+    """
+    quarters = np.array([onset.phase for onset in onsets])
+    if grid.metre.beat >= 1:
+        ratio = _swung_eighths(quarters)
+        if ratio is not None:
+            return Swing(ratio, _EIGHTH)
+    pair = float(np.median(np.diff(grid.beat_times) / np.diff(grid.beat_quarters))) / 2
+    ratio = _swung_sixteenths(2 * quarters, pair)
+    return STRAIGHT if ratio is None else Swing(ratio, _SIXTEENTH)
+
+
+def _swung_eighths(places: NDArray[np.float64]) -> float | None:
+    """The ratio, if the off-beats that stand alone between beats agree; places in pairs."""
+    pairs = np.floor(places + _ON_BEAT)
+    off = places - pairs > _ON_BEAT
+    in_pair = Counter(pairs[off].tolist())
+    inside = (places - pairs)[off]
+    lone = inside[[in_pair[pair] == 1 for pair in pairs[off].tolist()]]
+    second = lone[(lone > _ZONE[0]) & (lone < _ZONE[1])]
+    others = sum(count > 1 for count in in_pair.values())
+    if len(second) < _FEWEST or others > _OTHERS * len(in_pair):
+        return None
+    ratio = float(np.median(second))
+    agree = np.mean(np.abs(second - ratio) < _WIDTH)
+    return ratio if _SWUNG[0] < ratio < _SWUNG[1] and agree >= _SHARE else None
+
+
+def _swung_sixteenths(places: NDArray[np.float64], pair: float) -> float | None:
+    """The ratio, if most of what lies inside pairs of `pair` seconds agrees; places in pairs."""
+    inside = places % 1.0
+    inside = inside[(inside > _FINE_INSIDE[0]) & (inside < _FINE_INSIDE[1])]
+    second = inside[(inside > _ZONE[0]) & (inside < _ZONE[1])]
+    if len(second) < _FEWEST or pair < _FINE_PAIR:
+        return None
+    ratio = float(np.median(second))
+    width = max(_WIDTH, _FINE_WIDTH / pair)
+    agree = np.mean(np.abs(inside - ratio) < width)
+    return ratio if _FINE_SWUNG[0] < ratio < _FINE_SWUNG[1] and agree >= _FINE_SHARE else None
