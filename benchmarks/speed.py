@@ -20,10 +20,12 @@ from typing import TypeVar
 import librosa
 import numpy as np
 import soundfile
+import soxr
 
 from drum2midi.audio import read_audio
 from drum2midi.beats import track_beats
 from drum2midi.features import log_mel
+from drum2midi.harmony import SAMPLE_RATE, hear_harmony
 from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import quantise
@@ -49,7 +51,9 @@ def main() -> None:
     features, mel = cpu_seconds(lambda: log_mel([samples], model.features))
     activations, network = cpu_seconds(lambda: model.activations(features))
     hits, onsets = cpu_seconds(lambda: pick_hits(activations, model.picking))
-    grid, beats = cpu_seconds(lambda: track_beats(hits, duration=SECONDS))
+    band = soxr.resample(samples, rate, SAMPLE_RATE)
+    harmony, chords = cpu_seconds(lambda: hear_harmony([band]))
+    grid, beats = cpu_seconds(lambda: track_beats(hits, duration=SECONDS, harmony=harmony))
     _, places = cpu_seconds(lambda: quantise(hits, grid))
     _, theirs = cpu_seconds(
         lambda: librosa.feature.melspectrogram(
@@ -61,6 +65,7 @@ def main() -> None:
     print(f"network             {SECONDS / network:7.0f} x real time")
     print(f"features + network  {SECONDS / (mel + network):7.0f} x real time")
     print(f"onsets              {SECONDS / onsets:7.0f} x real time")
+    print(f"harmony             {SECONDS / chords:7.0f} x real time ({chords:.2f} s)")
     print(f"grid                {SECONDS / (beats + places):7.0f} x real time ({beats:.2f} s)")
     fresh_process(samples, rate)
 

@@ -2,6 +2,7 @@
 
     file -> audio -> features -> activations
          -> hits -> casting -> dynamics -> grid -> notes -> files
+    file -> audio -> harmony ------------------^
 
 Each arrow is one public function of the module of that name, and can be called alone.
 """
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from drum2midi import harmony
 from drum2midi.audio import check_readable, read_audio, stream_audio
 from drum2midi.beats import track_beats
 from drum2midi.casting import cast_parts
@@ -147,7 +149,16 @@ def transcribe(
     hits, duration = _inside(passage, hits, audio.samples / rate, start - around.start)
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
-    bars = track_beats(hits, duration=duration, tempo=tempo, metre=metre, steady=steady)
+    # Of the recording as it is, even where the drums were separated from the band.
+    band = stream_audio(path, sample_rate=harmony.SAMPLE_RATE, start=start, end=end)
+    bars = track_beats(
+        hits,
+        duration=duration,
+        harmony=harmony.hear_harmony(band),
+        tempo=tempo,
+        metre=metre,
+        steady=steady,
+    )
     notes, swing = quantise(hits, bars, divisions=divisions)
     tags = read_tags(path)
     return Transcription(

@@ -1,9 +1,10 @@
-"""Beats, bars and metre from strokes alone.
+"""Beats, bars and metre from strokes, and from the harmony if other instruments play.
 
 Four steps, each its own module: a pulse is tracked through the strokes (`pulse`), its
-readings as beats and bars are ranked by what drummers play (`metrical`), bars are followed
-through changes of metre and stops (`follow`), and the beats of the best reading are moved
-onto the strokes (`settle`), or onto one exact tempo (`steady`), and made into bars (`bars`).
+readings as beats and bars are ranked by what drummers play (`metrical`) and by where chords
+change (`chords`), bars are followed through changes of metre and stops (`follow`), and the
+beats of the best reading are moved onto the strokes (`settle`), or onto one exact tempo
+(`steady`), and made into bars (`bars`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
+from drum2midi.beats.chords import downbeat_evidence
 from drum2midi.beats.metrical import PERIODS, Reading, fold, model, rank, readings
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
 from drum2midi.beats.settle import phases, settle
 from drum2midi.beats.strokes import Strokes
 from drum2midi.errors import InputError
+from drum2midi.harmony import Harmony
 from drum2midi.transcription import Grid, Hit, Metre
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ def track_beats(
     hits: Sequence[Hit],
     *,
     duration: float,
+    harmony: Harmony | None = None,
     tempo: float | None = None,
     metre: Metre | None = None,
     steady: bool = False,
@@ -53,6 +57,8 @@ def track_beats(
         In any order; some may be wrong.
     duration : float
         Seconds of audio.
+    harmony : Harmony, optional
+        Of the whole recording, if there may be more in it than drums.
     tempo : float, optional
         Pulses a minute (quarters, or dotted quarters in 6/8, 9/8 and 12/8), if known.
     metre : Metre, optional
@@ -77,7 +83,7 @@ def track_beats(
     strokes = Strokes.of(hits)
     if len(strokes.times) < _FEWEST or strokes.times[-1] - strokes.times[0] < _SHORTEST:
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
-    found, scores = _all_readings(strokes, tempo, metre, steady)
+    found, scores = _all_readings(strokes, tempo, metre, steady, harmony)
     best = found[int(np.argmax(scores))]
     return make_grid(
         strokes,
@@ -91,7 +97,11 @@ def track_beats(
 
 
 def _all_readings(
-    strokes: Strokes, tempo: float | None, metre: Metre | None, steady: bool
+    strokes: Strokes,
+    tempo: float | None,
+    metre: Metre | None,
+    steady: bool,
+    harmony: Harmony | None,
 ) -> tuple[list[Reading], NDArray[np.float64]]:
     """Readings of the tracked and of the steady pulse, and their scores."""
     weights = model()["pulse"].astype(np.float64)
@@ -105,13 +115,15 @@ def _all_readings(
     pulses = _pulses(strokes, settle(tracked, strokes), steady)
     limits = _limits(tempo, metre)
     found: list[Reading] = []
-    features = []
+    features, beyond = [], []
     for pulse in pulses:
         for some, describe in readings(strokes, pulse, limits=limits):
             found += some
             features.append(describe())
-    against = np.array([_RARER.get(reading.count, 0.0) for reading in found])
-    return found, rank(np.concatenate(features)) - against
+            beyond.append(np.full(len(some), -_RARER.get(some[0].count, 0.0)))
+            if harmony is not None:
+                beyond.append(beyond.pop() + downbeat_evidence(some, strokes.times, harmony))
+    return found, rank(np.concatenate(features)) + np.concatenate(beyond)
 
 
 def _pulses(
