@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
-from drum2midi.beats.chords import downbeat_evidence
+from drum2midi.beats.chords import heed_chords
 from drum2midi.beats.metrical import PERIODS, Reading, fold, model, rank, readings
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
 from drum2midi.beats.settle import phases, settle
@@ -114,16 +114,14 @@ def _all_readings(
         tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
     pulses = _pulses(strokes, settle(tracked, strokes), steady)
     limits = _limits(tempo, metre)
-    found: list[Reading] = []
-    features, beyond = [], []
-    for pulse in pulses:
-        for some, describe in readings(strokes, pulse, limits=limits):
-            found += some
-            features.append(describe())
-            beyond.append(np.full(len(some), -_RARER.get(some[0].count, 0.0)))
-            if harmony is not None:
-                beyond.append(beyond.pop() + downbeat_evidence(some, strokes.times, harmony))
-    return found, rank(np.concatenate(features)) + np.concatenate(beyond)
+    levels = [level for pulse in pulses for level in readings(strokes, pulse, limits=limits)]
+    scores = rank(np.concatenate([describe() for _, describe in levels]))
+    edges = np.cumsum([len(level) for level, _ in levels])[:-1]
+    ranked = []
+    for (level, _), some in zip(levels, np.split(scores, edges), strict=True):
+        heard = some if harmony is None else heed_chords(level, some, strokes.times, harmony)
+        ranked.append(heard - _RARER.get(level[0].count, 0.0))
+    return [reading for level, _ in levels for reading in level], np.concatenate(ranked)
 
 
 def _pulses(

@@ -19,15 +19,20 @@ _NOTHING: Final = 0.02
 _TRUST: Final = 8.0
 
 
-def downbeat_evidence(
-    readings: Sequence[Reading], strokes: NDArray[np.float64], harmony: Harmony
+def heed_chords(
+    readings: Sequence[Reading],
+    scores: NDArray[np.float64],
+    strokes: NDArray[np.float64],
+    harmony: Harmony,
 ) -> NDArray[np.float64]:
-    """How far chord changes speak for each of the downbeats that beats of one level can have.
+    """Scores of the downbeats that beats of one level can have, with chord changes heeded.
 
     Parameters
     ----------
     readings : sequence of Reading
         Of one pulse, level, phase and metre: one for each downbeat.
+    scores : array, shape (readings,)
+        Their log-odds from the drums alone.
     strokes : array
         Seconds of the strokes, in order.
     harmony : Harmony
@@ -35,8 +40,8 @@ def downbeat_evidence(
     Returns
     -------
     array, shape (readings,)
-        Nats: log-odds against all of them being alike. Slower levels are not preferred for
-        it, although over two bars or four the harmony may change the most.
+        The same odds of all of them together: of the level chords say nothing, since they
+        change every half bar in one song and every four in the next.
     """
     beats = readings[0]
     first, last = np.round(beats.beats(strokes[[0, -1]])).astype(np.int64)
@@ -45,5 +50,7 @@ def downbeat_evidence(
     place = numbers % beats.count
     seen = np.maximum(np.bincount(place, minlength=beats.count), 1)
     mean = np.bincount(place, change, minlength=beats.count) / seen + _NOTHING
-    speaks = _TRUST * np.log(mean[[reading.downbeat % beats.count for reading in readings]])
-    return np.asarray(speaks - np.logaddexp.reduce(speaks) + np.log(beats.count))
+    heeding = scores + _TRUST * np.log(
+        mean[[reading.downbeat % beats.count for reading in readings]]
+    )
+    return np.asarray(heeding - np.logaddexp.reduce(heeding) + np.logaddexp.reduce(scores))
