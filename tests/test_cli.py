@@ -44,6 +44,17 @@ def test_two_files_beside_the_song_and_one_line(beat_wav: Path, tmp_path: Path) 
     assert "120.0 bpm" in done.stdout
 
 
+def test_damage_is_told_once_although_the_song_is_read_twice(
+    beat_wav: Path, tmp_path: Path
+) -> None:
+    samples, rate = soundfile.read(beat_wav)
+    song = write(tmp_path / "song.flac", np.tile(samples, 4), rate)
+    song.write_bytes(song.read_bytes()[: song.stat().st_size // 2])
+    done = drum2midi(song, "-o", tmp_path / "song.mid")
+    assert done.returncode == 0
+    assert done.stderr.count("using what came before") == 1
+
+
 def test_every_output_holds_the_same_strokes(beat_wav: Path, tmp_path: Path) -> None:
     names = ["a.mid", "a.musicxml", "a.mxl", "a.xml", "a.csv", "a.json"]
     outputs = [part for name in names for part in ("-o", tmp_path / name)]

@@ -114,14 +114,18 @@ def _all_readings(
         tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
     pulses = _pulses(strokes, settle(tracked, strokes), steady)
     limits = _limits(tempo, metre)
-    levels = [level for pulse in pulses for level in readings(strokes, pulse, limits=limits)]
-    scores = rank(np.concatenate([describe() for _, describe in levels]))
-    edges = np.cumsum([len(level) for level, _ in levels])[:-1]
+    levels, features = [], []
+    for pulse in pulses:
+        for level, describe in readings(strokes, pulse, limits=limits):
+            levels.append(level)
+            features.append(describe())
+    scores = rank(np.concatenate(features))
+    edges = np.cumsum([len(level) for level in levels])[:-1]
     ranked = []
-    for (level, _), some in zip(levels, np.split(scores, edges), strict=True):
-        heard = some if harmony is None else heed_chords(level, some, strokes.times, harmony)
-        ranked.append(heard - _RARER.get(level[0].count, 0.0))
-    return [reading for level, _ in levels for reading in level], np.concatenate(ranked)
+    for level, drums in zip(levels, np.split(scores, edges), strict=True):
+        both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
+        ranked.append(both - _RARER.get(level[0].count, 0.0))
+    return [reading for level in levels for reading in level], np.concatenate(ranked)
 
 
 def _pulses(

@@ -11,10 +11,30 @@ from typing import Final
 LOG: Final = logging.getLogger("drum2midi")
 
 
+class _Once(logging.Filter):
+    """Lets a message pass once: a recording that is read twice is damaged once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        new = message not in self.said
+        self.said.add(message)
+        return new
+
+
+_ONCE: Final = _Once()
+
+
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="drum2midi: %(message)s")
     LOG.setLevel(level)
+    _ONCE.said.clear()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_ONCE)
 
 
 @contextmanager
