@@ -115,7 +115,7 @@ def quantise(
     if swing is None:
         # Where triplets are written, swing is.
         written = divisions is not None and 3 in divisions
-        swing = STRAIGHT if written else estimate_swing(onsets, grid)
+        swing = STRAIGHT if written else estimate_swing(onsets, grid, finest=finest)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest), swing
 

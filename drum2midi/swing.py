@@ -36,24 +36,29 @@ _FINE_WIDTH: Final = 0.018  # seconds; agreement is no narrower than drummers ar
 _FINE_PAIR: Final = 0.2  # seconds; no two sixteenths swing faster
 
 
-def estimate_swing(onsets: Sequence[Onset], grid: Grid) -> Swing:
+def estimate_swing(onsets: Sequence[Onset], grid: Grid, *, finest: Fraction) -> Swing:
     """Find what swings: the eighths, else the sixteenths, else nothing.
 
     Parameters
     ----------
     onsets : sequence of Onset
     grid : Grid
-        Where eighths are the beats, only sixteenths can swing.
+        Where eighths are the beats, only sixteenths can swing; where sixteenths are, nothing.
+    finest : Fraction
+        Quarter notes of the shortest note that is written.
 
     Returns
     -------
     Swing
     """
     quarters = np.array([onset.phase for onset in onsets])
-    if grid.metre.beat >= 1:
+    beat = grid.metre.beat
+    if beat >= 2 * _EIGHTH and finest <= _EIGHTH:
         ratio = _swung_eighths(quarters)
         if ratio is not None:
             return Swing(ratio, _EIGHTH)
+    if beat < 2 * _SIXTEENTH or finest > _SIXTEENTH:
+        return STRAIGHT
     pair = float(np.median(np.diff(grid.beat_times) / np.diff(grid.beat_quarters))) / 2
     ratio = _swung_sixteenths(2 * quarters, pair)
     return STRAIGHT if ratio is None else Swing(ratio, _SIXTEENTH)

@@ -195,6 +195,20 @@ def test_swung_sixteenths_are_written_as_sixteenths(metre: str, bpm: float, rati
     assert where(notes, grid) == sorted((q, d.name) for q, d, _ in written)
 
 
+@pytest.mark.parametrize(
+    ("metre", "values"), [("4/4", "8"), ("4/4", "16t"), ("6/8", "8"), ("7/16", None)]
+)
+def test_sixteenths_that_are_not_written_or_are_beats_do_not_swing(
+    metre: str, values: str | None
+) -> None:
+    grid = make_grid(8, bpm=90, metre=metre)
+    feel = Swing(0.62, Fraction(1, 4))
+    end = int(grid.bar_quarters[-1] * 4)
+    played = [(Fraction(float(feel.played(i / 4))), CLOSED_HAT, 80) for i in range(end)]
+    divisions = None if values is None else parse_values(values)
+    assert quantise(play(grid, played), grid, divisions=divisions)[1] == STRAIGHT
+
+
 def test_triplets_of_sixteenths_are_not_swing() -> None:
     grid = make_grid(8, bpm=80)
     written = [(Fraction(i, 6), SNARE, 90) for i in range(8 * 24)]
