@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SAMPLE_RATE: Final = 11025
 """Hertz of the audio to listen to."""
 
+SPAN: Final = 1.0
+"""Seconds before and after a moment that are compared."""
+
 _WINDOW: Final = 4096  # samples; long enough to tell semitones apart and to blur drums
 _HOP: Final = 1024
 _RANGE: Final = (90.0, 2000.0)  # hertz
@@ -44,15 +47,18 @@ class Harmony:
     frames: NDArray[np.float32]
     rate: float
 
-    def change(self, times: ArrayLike, *, span: float = 1.0) -> NDArray[np.float64]:
-        """How much the harmony after some moments differs from that before them.
+    @property
+    def duration(self) -> float:
+        """Seconds of audio, to a frame."""
+        return (len(self.frames) - 1) / self.rate
+
+    def change(self, times: ArrayLike) -> NDArray[np.float64]:
+        """How much the harmony after some moments differs from that before them, `SPAN` each way.
 
         Parameters
         ----------
         times : array_like
             Seconds.
-        span : float
-            Seconds that are compared on each side.
 
         Returns
         -------
@@ -61,7 +67,7 @@ class Harmony:
         """
         total, last = self._total, len(self.frames)
         at = np.clip(np.round(np.asarray(times) * self.rate).astype(np.int64), 0, last)
-        reach = max(1, round(span * self.rate))
+        reach = max(1, round(SPAN * self.rate))
         before = total[at] - total[np.maximum(at - reach, 0)]
         after = total[np.minimum(at + reach, last)] - total[at]
         size = np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1)
@@ -86,8 +92,7 @@ def hear_harmony(blocks: Iterable[NDArray[np.float32]]) -> Harmony:
     -------
     Harmony
     """
-    parts = [_pitch_classes(windows) for windows in _windows(blocks)]
-    frames = np.concatenate(parts) if parts else np.zeros((0, 12), np.float32)
+    frames = np.concatenate([_pitch_classes(windows) for windows in _windows(blocks)])
     return Harmony(frames, SAMPLE_RATE / _HOP)
 
 

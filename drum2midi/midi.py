@@ -284,7 +284,10 @@ def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note
 
 def _grid_tick(note: Note, grid: Grid, swing: Swing) -> int:
     """Ticks from the first beat to a note's place, grace strokes just before it."""
-    tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(float(swing.played(float(note.position))))
+    # Triplets and rolls are even however the rest swings.
+    even = note.roll or note.position.denominator % 3 == 0
+    position = float(note.position if even else swing.played(float(note.position)))
+    tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(position)
     if not note.grace:
         return tick
     # As long before the main stroke as it was played, but clearly before.

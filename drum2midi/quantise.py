@@ -23,7 +23,7 @@ from drum2midi.drums import Drum
 from drum2midi.errors import InputError
 from drum2midi.gestures import GRACE_GAP, Onset, group_onsets
 from drum2midi.rolls import Roll, find_rolls, place_roll
-from drum2midi.swing import estimate_swing
+from drum2midi.swing import SWINGING, estimate_swing
 from drum2midi.transcription import STRAIGHT, Grid, Hit, Note, Swing
 
 if TYPE_CHECKING:
@@ -113,11 +113,16 @@ def quantise(
     inner = {hit for roll in rolls for hit in roll.hits[1:]}
     onsets = group_onsets([hit for hit in hits if hit not in inner], grid)
     if swing is None:
-        # Where triplets are written, swing is.
-        written = divisions is not None and 3 in divisions
-        swing = STRAIGHT if written else estimate_swing(onsets, grid, finest=finest)
+        values = [value for value in SWINGING if _may_swing(value, finest, divisions)]
+        swing = estimate_swing(onsets, grid, values=values)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest), swing
+
+
+def _may_swing(value: Fraction, finest: Fraction, divisions: Collection[int] | None) -> bool:
+    """Whether such notes are written, and not the triplets that their swing would be."""
+    triplets = 3 * Fraction(1, 2) / value
+    return finest <= value and (divisions is None or triplets not in divisions)
 
 
 def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +15,10 @@ from drum2midi.transcription import STRAIGHT, Grid, Swing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_EIGHTH: Final = Fraction(1, 2)
-_SIXTEENTH: Final = Fraction(1, 4)
+EIGHTH: Final = Fraction(1, 2)
+SIXTEENTH: Final = Fraction(1, 4)
+SWINGING: Final = (EIGHTH, SIXTEENTH)
+"""Notes that may swing, in quarter notes."""
 
 _ON_BEAT: Final = 0.09  # of a pair: so near to its start counts as on it
 _ZONE: Final = (0.43, 0.76)  # of a pair: where its second note may fall, straight or swung
@@ -32,11 +34,16 @@ _OTHERS: Final = 0.3  # of pairs of eighths may have other onsets, as sixteenths
 _FINE_SWUNG: Final = (0.545, 0.69)
 _FINE_INSIDE: Final = (0.22, 0.82)  # of a pair: what is neither on it nor on the next
 _FINE_SHARE: Final = 0.55  # of what is inside must agree
+_FINE_FEWEST: Final = 10
+_FINE_SURE: Final = 3.0  # standard errors by which they must be late
+_FINE_MIRRORED: Final = 0.4  # as many at most may be as early in their pairs: triplets are
 _FINE_WIDTH: Final = 0.018  # seconds; agreement is no narrower than drummers are even
 _FINE_PAIR: Final = 0.2  # seconds; no two sixteenths swing faster
 
 
-def estimate_swing(onsets: Sequence[Onset], grid: Grid, *, finest: Fraction) -> Swing:
+def estimate_swing(
+    onsets: Sequence[Onset], grid: Grid, *, values: Collection[Fraction] = SWINGING
+) -> Swing:
     """Find what swings: the eighths, else the sixteenths, else nothing.
 
     Parameters
@@ -44,8 +51,8 @@ def estimate_swing(onsets: Sequence[Onset], grid: Grid, *, finest: Fraction) -> 
     onsets : sequence of Onset
     grid : Grid
         Where eighths are the beats, only sixteenths can swing; where sixteenths are, nothing.
-    finest : Fraction
-        Quarter notes of the shortest note that is written.
+    values : collection of Fraction
+        What may swing, in quarter notes.
 
     Returns
     -------
@@ -53,15 +60,15 @@ def estimate_swing(onsets: Sequence[Onset], grid: Grid, *, finest: Fraction) -> 
     """
     quarters = np.array([onset.phase for onset in onsets])
     beat = grid.metre.beat
-    if beat >= 2 * _EIGHTH and finest <= _EIGHTH:
+    if beat >= 2 * EIGHTH and EIGHTH in values:
         ratio = _swung_eighths(quarters)
         if ratio is not None:
-            return Swing(ratio, _EIGHTH)
-    if beat < 2 * _SIXTEENTH or finest > _SIXTEENTH:
+            return Swing(ratio, EIGHTH)
+    if beat < 2 * SIXTEENTH or SIXTEENTH not in values:
         return STRAIGHT
     pair = float(np.median(np.diff(grid.beat_times) / np.diff(grid.beat_quarters))) / 2
     ratio = _swung_sixteenths(2 * quarters, pair)
-    return STRAIGHT if ratio is None else Swing(ratio, _SIXTEENTH)
+    return STRAIGHT if ratio is None else Swing(ratio, SIXTEENTH)
 
 
 def _swung_eighths(places: NDArray[np.float64]) -> float | None:
@@ -85,9 +92,13 @@ def _swung_sixteenths(places: NDArray[np.float64], pair: float) -> float | None:
     inside = places % 1.0
     inside = inside[(inside > _FINE_INSIDE[0]) & (inside < _FINE_INSIDE[1])]
     second = inside[(inside > _ZONE[0]) & (inside < _ZONE[1])]
-    if len(second) < _FEWEST or pair < _FINE_PAIR:
+    if len(second) < _FINE_FEWEST or pair < _FINE_PAIR:
         return None
     ratio = float(np.median(second))
     width = max(_WIDTH, _FINE_WIDTH / pair)
-    agree = np.mean(np.abs(inside - ratio) < width)
-    return ratio if _FINE_SWUNG[0] < ratio < _FINE_SWUNG[1] and agree >= _FINE_SHARE else None
+    agree, mirrored = (np.mean(np.abs(inside - place) < width) for place in (ratio, 1 - ratio))
+    # The standard error of a median, from the median absolute deviation.
+    error = 1.25 * 1.48 * float(np.median(np.abs(second - ratio))) / np.sqrt(len(second))
+    late = ratio - 0.5 > _FINE_SURE * error and mirrored < _FINE_MIRRORED * agree
+    swung = _FINE_SWUNG[0] < ratio < _FINE_SWUNG[1] and agree >= _FINE_SHARE
+    return ratio if late and swung else None

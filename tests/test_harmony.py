@@ -88,3 +88,27 @@ def test_harmony_without_change_leaves_the_grid_alone() -> None:
     with_harmony, without = (track_beats(strokes, duration=18, harmony=h) for h in (flat, None))
     assert with_harmony.bars == without.bars
     assert with_harmony.confidence == pytest.approx(without.confidence)
+
+
+def arpeggio(seconds: float, seed: int) -> np.ndarray:
+    """A bass that plays a note of one chord on every half beat."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    note = rng.choice([45, 48, 52, 57], int(2 * seconds / BEAT) + 1)[
+        (time / (BEAT / 2)).astype(int)
+    ]
+    hertz = 440 * 2.0 ** ((note - 69) / 12)
+    phase = 2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE
+    return np.asarray(sum(0.1 * np.sin(h * phase) / h for h in (1, 2, 3)), np.float32)
+
+
+@pytest.mark.parametrize("bars", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_riff_does_not_move_the_bars_of_a_loop(bars: int, seed: int) -> None:
+    seconds = bars * 4 * BEAT
+    strokes = [Hit(BEAT * i, SNARE if i % 2 else KICK, 100) for i in range(4 * bars)]
+    strokes += [Hit(BEAT / 2 * i, CLOSED_HAT, 80) for i in range(8 * bars)]
+    strokes += [Hit(BEAT * (4 * bar + 2.5), KICK, 90) for bar in range(bars)]
+    harmony = hear_harmony([arpeggio(seconds, seed)])
+    grid = track_beats(strokes, duration=seconds, harmony=harmony, steady=True)
+    assert grid.bars == track_beats(strokes, duration=seconds, steady=True).bars

@@ -160,6 +160,14 @@ def test_swing_moves_what_lies_between(
     assert [tick - placed[0] for tick in placed] == ticks
 
 
+def test_triplets_and_rolls_stay_even_where_sixteenths_swing(two_bars: Transcription) -> None:
+    triplets = [Note(1, Fraction(i, 3), SNARE, 80, 3.0 + i / 6) for i in range(3)]
+    roll = [Note(1, 1 + Fraction(i, 8), SNARE, 80, 3.5 + i / 16, roll=True) for i in range(4)]
+    song = replace(two_bars, notes=(*triplets, *roll), swing=Swing(0.6, Fraction(1, 4)))
+    placed = [tick for tick, _, _ in notes_of(to_mido(song))]
+    assert [tick - placed[0] for tick in placed] == [0, 160, 320, 480, 540, 600, 660]
+
+
 def test_grace_strokes_come_before_their_main_stroke(two_bars: Transcription) -> None:
     graced = replace(two_bars, notes=(
         Note(0, Fraction(0), SNARE, 40, 0.97, grace=True),

@@ -209,6 +209,24 @@ def test_sixteenths_that_are_not_written_or_are_beats_do_not_swing(
     assert quantise(play(grid, played), grid, divisions=divisions)[1] == STRAIGHT
 
 
+def test_sixteenths_swing_beside_known_triplets_of_eighths() -> None:
+    grid = make_grid(8, bpm=90)
+    feel = Swing(0.62, Fraction(1, 4))
+    played = [(Fraction(float(feel.played(i / 4))), CLOSED_HAT, 80) for i in range(128)]
+    swing = quantise(play(grid, played, 0.004), grid, divisions=parse_values("16,8t"))[1]
+    assert (swing.ratio, swing.value) == (pytest.approx(0.62, abs=0.01), feel.value)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_few_triplets_of_which_some_are_missed_are_not_swing(seed: int) -> None:
+    grid, rng = make_grid(64, bpm=100), np.random.default_rng(seed)
+    written = [(Fraction(i, 2), CLOSED_HAT, 80) for i in range(512)]
+    fills = [(4 * bar + 3 + Fraction(i, 3), SNARE, 90) for bar in range(7, 64, 7) for i in range(3)]
+    missed = set(rng.choice(len(fills), 3, replace=False).tolist())
+    written += [stroke for i, stroke in enumerate(fills) if i not in missed]
+    assert quantise(play(grid, written, 0.012, seed), grid)[1] == STRAIGHT
+
+
 def test_triplets_of_sixteenths_are_not_swing() -> None:
     grid = make_grid(8, bpm=80)
     written = [(Fraction(i, 6), SNARE, 90) for i in range(8 * 24)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.beats.metrical import Reading
-from drum2midi.harmony import Harmony
+from drum2midi.harmony import SPAN, Harmony
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _NOTHING: Final = 0.02
 # Weight of the log of how much more the harmony changes on one beat than on all.
 _TRUST: Final = 8.0
+# Bars after which what was heard counts as much as what is expected, that all beats are alike.
+_BARS: Final = 2
 
 
 def heed_chords(
@@ -40,17 +42,21 @@ def heed_chords(
     Returns
     -------
     array, shape (readings,)
-        The same odds of all of them together: of the level chords say nothing, since they
-        change every half bar in one song and every four in the next.
+        As likely as before all together, so that chords move odds from one downbeat to
+        another and not from level to level: they change every half bar in one song and
+        every four in the next.
     """
     beats = readings[0]
     first, last = np.round(beats.beats(strokes[[0, -1]])).astype(np.int64)
     numbers = np.arange(first, last + 1)
-    change = harmony.change(beats.seconds(numbers.astype(np.float64)))
-    place = numbers % beats.count
-    seen = np.maximum(np.bincount(place, minlength=beats.count), 1)
-    mean = np.bincount(place, change, minlength=beats.count) / seen + _NOTHING
-    heeding = scores + _TRUST * np.log(
-        mean[[reading.downbeat % beats.count for reading in readings]]
-    )
+    times = beats.seconds(numbers.astype(np.float64))
+    # Nothing is known of what came before the recording or comes after it.
+    inside = (times >= SPAN) & (times <= harmony.duration - SPAN)
+    if not inside.any():
+        return scores
+    change, place = harmony.change(times[inside]), numbers[inside] % beats.count
+    total = np.bincount(place, change, minlength=beats.count) + _BARS * change.mean()
+    mean = total / (np.bincount(place, minlength=beats.count) + _BARS) + _NOTHING
+    downbeat = [reading.downbeat % beats.count for reading in readings]
+    heeding = scores + _TRUST * np.log(mean[downbeat])
     return np.asarray(heeding - np.logaddexp.reduce(heeding) + np.logaddexp.reduce(scores))

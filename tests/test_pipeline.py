@@ -1,0 +1,40 @@
+"""That the stages are joined as they should be: each is tested by itself elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from drum2midi import pipeline
+from drum2midi.audio import read_audio
+from drum2midi.harmony import SAMPLE_RATE, hear_harmony
+from drum2midi.transcription import Grid
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, None), (2.0, 6.0)])
+def test_bars_are_found_with_the_harmony_of_the_passage(
+    start: float, end: float | None, beat_wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drums, rate = soundfile.read(beat_wav)
+    drums = np.tile(drums, -(-8 * rate // len(drums)))[: 8 * rate]
+    time = np.arange(len(drums)) / rate
+    # Another note every second, so that every passage sounds different.
+    tone = 0.1 * np.sin(2 * np.pi * 220 * 2 ** (np.floor(time) * 5 % 12 / 12) * time)
+    song = tmp_path / "song.wav"
+    soundfile.write(song, 0.8 * drums + tone, rate)
+    heard: dict[str, Any] = {}
+
+    def track_beats(*args: Any, **options: Any) -> Grid:
+        heard.update(options)
+        return original(*args, **options)
+
+    original = pipeline.track_beats
+    monkeypatch.setattr(pipeline, "track_beats", track_beats)
+    pipeline.transcribe(song, start=start, end=end)
+    passage = read_audio(song, sample_rate=SAMPLE_RATE, start=start, end=end)
+    expected = hear_harmony([passage.samples])
+    np.testing.assert_allclose(heard["harmony"].frames, expected.frames, atol=1e-3)
