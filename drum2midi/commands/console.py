@@ -25,16 +25,12 @@ class _Once(logging.Filter):
         return new
 
 
-_ONCE: Final = _Once()
-
-
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="drum2midi: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Once())
+    logging.basicConfig(handlers=[handler], level=logging.ERROR, format="drum2midi: %(message)s")
     LOG.setLevel(level)
-    _ONCE.said.clear()
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_ONCE)
 
 
 @contextmanager
