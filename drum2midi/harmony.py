@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy.fft
+from scipy.ndimage import uniform_filter1d
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -100,7 +103,7 @@ def _windows(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float
     """Overlapping windows, some at a time; shape (windows, samples)."""
     edge = np.zeros(_WINDOW // 2, np.float32)
     left = edge
-    for block in _and_last(blocks, edge):
+    for block in chain(blocks, [edge]):
         samples = np.concatenate([left, block])
         count = max(0, (len(samples) - _WINDOW) // _HOP + 1)
         if count:
@@ -108,23 +111,12 @@ def _windows(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float
         left = samples[count * _HOP :]
 
 
-def _and_last(
-    blocks: Iterable[NDArray[np.float32]], last: NDArray[np.float32]
-) -> Iterator[NDArray[np.float32]]:
-    yield from blocks
-    yield last
-
-
 def _pitch_classes(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Strength of each pitch class in some windows; shape (windows, 12)."""
     window, bins, folding = _tables()
-    spectrum = np.abs(np.fft.rfft(windows * window, axis=1)[:, bins])
+    spectrum = np.abs(scipy.fft.rfft(windows * window, axis=1)[:, bins])
     loud = np.log1p(spectrum / _QUIET)
-    half = _AROUND // 2
-    summed = np.cumsum(np.pad(loud, ((0, 0), (half + 1, half)), mode="edge"), axis=1)
-    # The first column stands before the first sum: what is left of it is the sum of `_AROUND`.
-    mean = (summed[:, _AROUND:] - summed[:, :-_AROUND]) / _AROUND
-    tones = np.maximum(loud - mean, 0.0)
+    tones = np.maximum(loud - uniform_filter1d(loud, _AROUND, axis=1, mode="nearest"), 0.0)
     return np.asarray(tones @ folding, dtype=np.float32)
 
 

@@ -286,7 +286,7 @@ def _grid_tick(note: Note, grid: Grid, swing: Swing) -> int:
     """Ticks from the first beat to a note's place, grace strokes just before it."""
     # Triplets and rolls are even however the rest swings.
     even = note.roll or note.position.denominator % 3 == 0
-    position = float(note.position if even else swing.played(float(note.position)))
+    position = note.position if even else float(swing.played(float(note.position)))
     tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(position)
     if not note.grace:
         return tick

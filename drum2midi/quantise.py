@@ -23,8 +23,8 @@ from drum2midi.drums import Drum
 from drum2midi.errors import InputError
 from drum2midi.gestures import GRACE_GAP, Onset, group_onsets
 from drum2midi.rolls import Roll, find_rolls, place_roll
-from drum2midi.swing import SWINGING, estimate_swing
-from drum2midi.transcription import STRAIGHT, Grid, Hit, Note, Swing
+from drum2midi.swing import estimate_swing
+from drum2midi.transcription import EIGHTH, SIXTEENTH, STRAIGHT, Grid, Hit, Note, Swing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,10 @@ _VALUES: Final[dict[str, tuple[int, ...]]] = {
     "16t": (1, 3, 6),
 }
 """Note values that a user may know, and into how many parts they divide a quarter."""
+
+# Into how many parts those triplets divide a quarter that a shuffle of these notes sounds like:
+# where triplets are known to be written, such a shuffle is.
+_TRIPLETS: Final = {EIGHTH: 3, SIXTEENTH: 6}
 
 _CHANGE: Final = 1.2  # cost of going from twos to threes or back between beats
 _HABIT: Final = 0.7  # weight of what the same beat of other bars does
@@ -113,16 +117,14 @@ def quantise(
     inner = {hit for roll in rolls for hit in roll.hits[1:]}
     onsets = group_onsets([hit for hit in hits if hit not in inner], grid)
     if swing is None:
-        values = [value for value in SWINGING if _may_swing(value, finest, divisions)]
+        values = [
+            value
+            for value, triplets in _TRIPLETS.items()
+            if finest <= value and (divisions is None or triplets not in divisions)
+        ]
         swing = estimate_swing(onsets, grid, values=values)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest), swing
-
-
-def _may_swing(value: Fraction, finest: Fraction, divisions: Collection[int] | None) -> bool:
-    """Whether such notes are written, and not the triplets that their swing would be."""
-    triplets = 3 * Fraction(1, 2) / value
-    return finest <= value and (divisions is None or triplets not in divisions)
 
 
 def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:

@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.gestures import Onset
-from drum2midi.transcription import STRAIGHT, Grid, Swing
+from drum2midi.transcription import EIGHTH, SIXTEENTH, STRAIGHT, Grid, Swing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-EIGHTH: Final = Fraction(1, 2)
-SIXTEENTH: Final = Fraction(1, 4)
-SWINGING: Final = (EIGHTH, SIXTEENTH)
-"""Notes that may swing, in quarter notes."""
 
 _ON_BEAT: Final = 0.09  # of a pair: so near to its start counts as on it
 _ZONE: Final = (0.43, 0.76)  # of a pair: where its second note may fall, straight or swung
@@ -41,9 +36,7 @@ _FINE_WIDTH: Final = 0.018  # seconds; agreement is no narrower than drummers ar
 _FINE_PAIR: Final = 0.2  # seconds; no two sixteenths swing faster
 
 
-def estimate_swing(
-    onsets: Sequence[Onset], grid: Grid, *, values: Collection[Fraction] = SWINGING
-) -> Swing:
+def estimate_swing(onsets: Sequence[Onset], grid: Grid, *, values: Collection[Fraction]) -> Swing:
     """Find what swings: the eighths, else the sixteenths, else nothing.
 
     Parameters

@@ -14,7 +14,8 @@ from drum2midi.drums import BY_NAME
 from drum2midi.errors import InputError
 from drum2midi.files import replacing
 from drum2midi.transcription import (
-    STRAIGHT,
+    EIGHTH,
+    SIXTEENTH,
     Bar,
     Grid,
     Hit,
@@ -25,7 +26,7 @@ from drum2midi.transcription import (
 )
 
 _FIELDS = ("seconds", "drum", "midi", "velocity", "confidence", "bar", "position", "grace")
-_SWUNG: Final = {Fraction(1, 2): "8", Fraction(1, 4): "16"}
+_SWUNG: Final = {EIGHTH: "8", SIXTEENTH: "16"}
 _SWUNG_QUARTERS: Final = {name: value for value, name in _SWUNG.items()}
 
 
@@ -83,8 +84,8 @@ def read_json(path: Path) -> Transcription:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         bars = [Bar(Metre.parse(bar["metre"]), tuple(bar["beats"])) for bar in document["bars"]]
         grid = Grid(tuple(bars), float(document["end"]), float(document["grid_confidence"]))
-        # Transcriptions written before sixteenths could swing do not say what does.
-        value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[STRAIGHT.value])]
+        # A file that does not say what swings means eighths.
+        value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[EIGHTH])]
         swing = Swing(float(document["swing"]), value)
         rows = document["hits"]
         notes = sorted(

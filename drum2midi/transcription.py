@@ -223,6 +223,11 @@ class Note:
     openness: float | None = None
 
 
+EIGHTH: Final = Fraction(1, 2)
+SIXTEENTH: Final = Fraction(1, 4)
+"""Of a quarter note: the notes that can swing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Swing:
     """How unevenly pairs of equal written notes are played.
@@ -242,12 +247,12 @@ class Swing:
     """
 
     ratio: float = 0.5
-    value: Fraction = Fraction(1, 2)
+    value: Fraction = EIGHTH
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.ratio < 0.75:
             raise ValueError(f"swing {self.ratio} is not a share from 0.5 to below 0.75")
-        if self.value not in (Fraction(1, 2), Fraction(1, 4)):
+        if self.value not in (EIGHTH, SIXTEENTH):
             raise ValueError(f"swing of notes of {self.value} quarters: 1/2 and 1/4 can swing")
 
     def played(self, quarters: ArrayLike) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ _BARS: Final = 2
 def heed_chords(
     readings: Sequence[Reading],
     scores: NDArray[np.float64],
-    strokes: NDArray[np.float64],
+    onsets: NDArray[np.float64],
     harmony: Harmony,
 ) -> NDArray[np.float64]:
     """Scores of the downbeats that beats of one level can have, with chord changes heeded.
@@ -35,7 +35,7 @@ def heed_chords(
         Of one pulse, level, phase and metre: one for each downbeat.
     scores : array, shape (readings,)
         Their log-odds from the drums alone.
-    strokes : array
+    onsets : array
         Seconds of the strokes, in order.
     harmony : Harmony
 
@@ -47,7 +47,7 @@ def heed_chords(
         every four in the next.
     """
     beats = readings[0]
-    first, last = np.round(beats.beats(strokes[[0, -1]])).astype(np.int64)
+    first, last = np.round(beats.beats(onsets[[0, -1]])).astype(np.int64)
     numbers = np.arange(first, last + 1)
     times = beats.seconds(numbers.astype(np.float64))
     # Nothing is known of what came before the recording or comes after it.

@@ -17,12 +17,12 @@ from drum2midi.sheet.rhythm import QUARTER, Span, beats, groupings, notatable
 from drum2midi.sheet.tempo import TempoMark, tempo_marks
 from drum2midi.sheet.touch import accents, ghosts
 from drum2midi.sheet.tremolo import fold_rolls
-from drum2midi.transcription import Bar, Metre, Note, Transcription
+from drum2midi.transcription import EIGHTH, SIXTEENTH, Bar, Metre, Note, Transcription
 
 _EIGHTH: Final = QUARTER // 2
 _OPEN: Final = 0.75  # openness from which a hi-hat is open, no longer half-open
 _SWINGS: Final = 0.54  # from here on the off-beats are late enough to be heard as swing
-_SWING: Final = {Fraction(1, 2): "Swing", Fraction(1, 4): "Swing 16ths"}
+_SWING: Final = {EIGHTH: "Swing", SIXTEENTH: "Swing 16ths"}
 
 
 @dataclass(frozen=True, slots=True)
