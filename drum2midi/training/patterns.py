@@ -1,10 +1,11 @@
 """Learn what drummers play, for the grid: writes ``drum2midi/beats/patterns.npz``.
 
-    OMP_NUM_THREADS=1 python -m drum2midi.training.patterns GROOVES_DIR [--out FILE]
+    OMP_NUM_THREADS=1 python -m drum2midi.training.patterns GROOVES_DIR [--styles DIR] [--out FILE]
 
 GROOVES_DIR is the Groove MIDI Dataset with its ``info.csv`` (Gillick et al., ICML 2019).
 Only 4/4 performances of the train split are used; examples in other metres are made by
-cutting and repeating their beats (`played.derive`). Each example is an excerpt whose strokes are
+cutting and repeating their beats (`played.derive`), and half of the networks see songs in
+other metres besides (`drum2midi.training.styles`). Each example is an excerpt whose strokes are
 dropped, added, confused and moved as a transcriber would, tracked by the real tracker;
 a small network learns to tell the right reading from the wrong ones (conditional
 logistic regression, McFadden 1974, with hidden layers).
@@ -27,8 +28,14 @@ from drum2midi.beats.pulse import TICKS, steady_pulse, track_pulse
 from drum2midi.beats.settle import phases, settle
 from drum2midi.beats.strokes import CLASSES, Strokes
 from drum2midi.training.mishear import corrupt
-from drum2midi.training.played import Performance, derive, load_performances
-from drum2midi.training.ranker import fit_ranker
+from drum2midi.training.played import (
+    Performance,
+    derive,
+    load_performances,
+    load_styles,
+    loosen,
+)
+from drum2midi.training.ranker import Example, fit_ranker
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -127,12 +134,14 @@ def utilities(
 
 def example(
     seed: int, performances: Sequence[Performance], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float16], NDArray[np.bool_], int] | None:
+) -> Example | None:
     """Features of some readings of an excerpt, which are right, and the performance's index."""
     rng = np.random.default_rng(seed)
     index = int(rng.integers(len(performances)))
     performance = performances[index]
-    if rng.random() < 0.4 and performance.hits:
+    if performance.count != 4:  # from a machine
+        performance = loosen(performance, rng)
+    elif performance.hits and rng.random() < 0.4:
         performance = derive(performance, rng)
     if len(performance.hits) < _FEWEST:
         return None
@@ -189,14 +198,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parents[1] / "beats" / "patterns.npz"
     )
+    parser.add_argument("--styles", type=Path, help="songs of drum2midi.training.styles")
+    parser.add_argument("--styled", type=int, default=1500, help="examples of them")
     options = parser.parse_args(argv)
     performances = load_performances(options.grooves)
     weights = pulse_weights(performances)
-    make = partial(example, performances=performances, weights=weights)
+    count, most = options.examples, options.examples + options.styled
     with ProcessPoolExecutor(options.processes) as pool:
-        made = [e for e in pool.map(make, range(options.examples), chunksize=32) if e]
-    print(f"{len(made)} examples of {options.examples} have a right reading")
-    network = fit_ranker(made, members=options.members, held_out=options.held_out)
+        make = partial(example, performances=performances, weights=weights)
+        made = [e for e in pool.map(make, range(count), chunksize=32) if e]
+        print(f"{len(made)} examples of {count} have a right reading")
+        styled: list[Example] = []
+        if options.styles:
+            make = partial(example, performances=load_styles(options.styles), weights=weights)
+            styled = [e for e in pool.map(make, range(count, most), chunksize=32) if e]
+            print(f"{len(styled)} of {options.styled} of styles, too")
+    network = fit_ranker(made, styled, members=options.members, held_out=options.held_out)
     arrays: dict[str, Any] = {"pulse": weights, **network}
     halved = {name: value.astype(np.float16) for name, value in arrays.items()}
     np.savez_compressed(options.out, **halved)

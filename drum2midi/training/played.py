@@ -46,9 +46,14 @@ def load_performances(folder: Path) -> list[Performance]:
     return [_load(folder / row["midi_filename"]) for row in rows]
 
 
+def load_styles(folder: Path) -> list[Performance]:
+    """The songs in other metres than 4/4 that `drum2midi.training.styles` wrote."""
+    return [_load(path) for path in sorted(folder.glob("*.mid"))]
+
+
 def _load(path: Path) -> Performance:
     """One performance; its ticks count from the click."""
-    tempo, ticks = 500_000, []
+    tempo, count, unit, ticks = 500_000, 4, 4, []
     file = mido.MidiFile(path)
     for track in file.tracks:
         now = 0
@@ -56,14 +61,30 @@ def _load(path: Path) -> Performance:
             now += message.time
             if message.type == "set_tempo":
                 tempo = message.tempo
+            elif message.type == "time_signature":
+                count, unit = message.numerator, message.denominator
             elif message.type == "note_on" and message.velocity and message.note in BY_MIDI:
                 ticks.append((now, message.note, message.velocity))
-    beat = tempo / 1e6
+    quarter = tempo / 1e6
     hits = [
-        Hit(tick / file.ticks_per_beat * beat, BY_MIDI[note], velocity)
+        Hit(tick / file.ticks_per_beat * quarter, BY_MIDI[note], velocity)
         for tick, note, velocity in sorted(ticks)
     ]
-    return Performance(tuple(hits), beat, 4)
+    return Performance(tuple(hits), quarter * 4 / unit, count)
+
+
+def loosen(performance: Performance, rng: np.random.Generator) -> Performance:
+    """With strokes and velocities off by some, as no machine plays."""
+    late, spread = rng.uniform(0, 0.015), rng.uniform(0, 15)
+    hits = [
+        replace(
+            hit,
+            onset=hit.onset + float(rng.normal(0, late)),
+            velocity=int(np.clip(hit.velocity + rng.normal(0, spread), 1, 127)),
+        )
+        for hit in performance.hits
+    ]
+    return _performance(hits, performance.beat, performance.count)
 
 
 # How bars of other metres are put together from the pieces (quarters or eighths) of a 4/4 bar:

@@ -23,6 +23,7 @@ _DROPOUT: Final = 0.2
 
 def fit_ranker(
     examples: Sequence[Example],
+    further: Sequence[Example] = (),
     *,
     members: int = 2,
     epochs: int = 8,
@@ -34,6 +35,9 @@ def fit_ranker(
     Parameters
     ----------
     examples : sequence of Example
+    further : sequence of Example
+        Which every second network sees besides. Networks that all saw them knew other metres
+        better and 4/4 worse; together they know both.
     members : int
         Networks, which differ in their start and in the order of examples.
     epochs : int
@@ -49,16 +53,19 @@ def fit_ranker(
     """
     sample = np.concatenate([features[::8] for features, _, _ in examples]).astype(np.float32)
     mean, scale = sample.mean(0), sample.std(0) + 0.05
-    scaled = [
-        (np.clip((features.astype(np.float32) - mean) / scale, -6, 6).astype(np.float16), *rest)
-        for features, *rest in examples
-    ]
+    scaled, besides = (
+        [
+            (np.clip((features.astype(np.float32) - mean) / scale, -6, 6).astype(np.float16), *rest)
+            for features, *rest in some
+        ]
+        for some in (examples, further)
+    )
     train = [e for e in scaled if not held_out or e[2] % held_out]
     watch = [e for e in scaled if held_out and not e[2] % held_out]
     networks = []
     for member in range(members):
         network = _Network(len(mean), np.random.default_rng(seed + member))
-        network.fit(train, epochs, watch)
+        network.fit([*train, *besides] if member % 2 else train, epochs, watch)
         networks.append(network.layers)
     stacked = {name: np.stack([n[name] for n in networks]) for name in networks[0]}
     return {"mean": mean, "scale": scale, **stacked}

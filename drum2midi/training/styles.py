@@ -1,0 +1,243 @@
+"""Drum parts of accompaniment styles as performances: other metres than the grooves have.
+
+    python -m drum2midi.training.styles OUT
+
+Writes OUT/\\*.mid, drums alone, from the grooves of MMA (Musical MIDI Accompaniment by
+Bob van der Poel; Debian's package `mma`, GPL-2+), which must be installed: a section of
+each of some grooves of a file, now and then with an introduction, fills and an ending; only
+those that are not in 4/4, of which the human grooves have enough.
+`drum2midi.training.patterns` learns bars from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import mido
+import numpy as np
+
+from drum2midi.drums import BY_MIDI
+from drum2midi.errors import InputError
+
+LIBRARY: Final = Path("/usr/share/mma/lib")
+"""Where Debian's package puts the grooves."""
+
+_SONGS: Final = 10  # of a file and metre
+_SECTIONS: Final = (2, 6)
+_BARS: Final = (4, 8, 8, 16)
+_FEWEST: Final = 16  # strokes that are worth keeping
+_TICKS: Final = 480
+_DRUMS: Final = 9  # MIDI channel
+# Beats a minute (eighths for 6 and 12), and of grooves that are called slow or fast.
+_TEMPI: Final = {
+    2: (70, 140),
+    3: (85, 190),
+    4: (75, 190),
+    5: (90, 200),
+    6: (140, 350),
+    12: (150, 350),
+}
+_SPEEDS: Final = ((r"slow|ballad|bald|lullaby", 0.65), (r"fast|bebop|vienese|quick", 1.4))
+# What a bar is, by MMA's beats in it and its time signature: beats to count, MMA's in one.
+_METRES: Final = {
+    ("3", "3/4"): (3, 1.0),
+    ("3", "4/4"): (3, 1.0),
+    ("5", "5/4"): (5, 1.0),
+    ("6", "6/8"): (6, 1.0),
+    ("6", "4/4"): (6, 1.0),
+    ("3", "6/8"): (6, 0.5),
+    ("2", "6/8"): (6, 1 / 3),
+}
+# A file's grooves in 4/4 are in 12/8 if its name says so.
+_TWELVE: Final = ("4", "4/4"), "128", (12, 1 / 3)
+
+
+@dataclass(frozen=True)
+class Style:
+    """The grooves of a file that have drums and one metre.
+
+    Attributes
+    ----------
+    name : str
+        Folder and file, as MMA wants them.
+    grooves : tuple of str
+    count : int
+        Beats in a bar.
+    unit : float
+        MMA's beats in one of them.
+    """
+
+    name: str
+    grooves: tuple[str, ...]
+    count: int
+    unit: float
+
+    def named(self, pattern: str) -> list[str]:
+        """Its grooves whose names have a pattern."""
+        return [name for name in self.grooves if re.search(pattern, name, re.IGNORECASE)]
+
+
+def _mma(*arguments: str, folder: Path) -> str:
+    """What MMA prints."""
+    try:
+        done = subprocess.run(
+            ["mma", "-w", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise InputError("mma is not installed (Debian: apt-get install mma)") from None
+    return done.stdout
+
+
+def read_styles(file: Path, *, library: Path = LIBRARY) -> list[Style]:
+    """The styles of a library file, one for each metre other than 4/4 that its grooves have."""
+    name = file.relative_to(library).with_suffix("").as_posix()
+    with tempfile.TemporaryDirectory() as scratch:
+        printed = _mma("-Djs", str(file), folder=Path(scratch))
+        start = printed.find("[", printed.find("JSON"))
+        grooves = [
+            groove["groove"]
+            for groove in json.loads(printed[start:] if start >= 0 else "[]")
+            if any(track["track"].startswith("DRUM") for track in groove["tracks"])
+            # With strings held besides; the drums are another groove's.
+            and not groove["groove"].lower().endswith("sus")
+        ]
+        asked = "".join(
+            f"Groove {name}:{groove}\nPrint METRE {groove} $_Time $_TimeSig\n" for groove in grooves
+        )
+        (Path(scratch) / "ask.mma").write_text(asked)
+        answers = re.findall(
+            r"METRE (\S+) (\S+) (\S+)", _mma("-n", "ask.mma", folder=Path(scratch))
+        )
+    metres: dict[tuple[int, float], list[str]] = {}
+    for groove, beats, signature in answers:
+        written = beats.removesuffix(".0"), signature
+        metre = _METRES.get(written)
+        if written == _TWELVE[0] and _TWELVE[1] in name:
+            metre = _TWELVE[2]
+        if metre is not None:
+            metres.setdefault(metre, []).append(groove)
+    return [Style(name, tuple(found), *metre) for metre, found in metres.items()]
+
+
+def _sections(style: Style, rng: np.random.Generator) -> Iterator[tuple[str, int]]:
+    """Grooves of a song, and for how many bars."""
+    intros, fills, ends = (style.named(word) for word in ("intro", "fill", r"end(ing)?\d*$"))
+    main = [name for name in style.grooves if name not in {*intros, *fills, *ends}]
+    if intros and rng.random() < 0.4:
+        yield str(rng.choice(intros)), 4
+    for _ in range(int(rng.integers(*_SECTIONS))):
+        bars = int(rng.choice(_BARS))
+        groove = str(rng.choice(main or list(style.grooves)))
+        filled = bool(fills) and rng.random() < 0.6
+        yield groove, bars - filled
+        if filled:
+            yield str(rng.choice(fills)), 1
+    if ends and rng.random() < 0.4:
+        yield str(rng.choice(ends)), 2
+
+
+def _tempo(style: Style, rng: np.random.Generator) -> float:
+    low, high = _TEMPI[style.count]
+    tempo = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    for pattern, factor in _SPEEDS:
+        if re.search(pattern, style.name):
+            tempo = min(tempo * factor, 1.2 * high)
+    return tempo
+
+
+def write_song(style: Style, out: Path, *, seed: int) -> bool:
+    """Write the drums of a song in a style; False where they hardly play."""
+    rng = np.random.default_rng(seed)
+    # One bar after the other, as a groove of four bars begins again with each section.
+    lines = [
+        f"RndSeed {seed}",
+        *(f"Groove {style.name}:{groove}\nC * {bars}" for groove, bars in _sections(style, rng)),
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "song.mma").write_text("\n".join(lines) + "\n")
+        _mma("-f", "song.mid", "song.mma", folder=Path(scratch))
+        song = Path(scratch) / "song.mid"
+        if not song.exists():
+            return False
+        strokes = _drums(mido.MidiFile(song))
+    if len(strokes) < _FEWEST:
+        return False
+    _write(strokes, style, _tempo(style, rng), out)
+    return True
+
+
+def _drums(file: mido.MidiFile) -> list[tuple[float, int, int]]:
+    """MMA's beats from the start, note and velocity of the strokes on the drum channel."""
+    strokes = []
+    for track in file.tracks:
+        now = 0
+        for message in track:
+            now += message.time
+            if message.type == "note_on" and message.velocity and message.channel == _DRUMS:
+                strokes.append((now / file.ticks_per_beat, message.note, message.velocity))
+    return sorted(stroke for stroke in strokes if stroke[1] in BY_MIDI)
+
+
+def _write(
+    strokes: Sequence[tuple[float, int, int]], style: Style, tempo: float, out: Path
+) -> None:
+    eighths = style.count in (6, 12)
+    per_beat = _TICKS // 2 if eighths else _TICKS
+    track = mido.MidiTrack(
+        [
+            mido.MetaMessage(
+                "time_signature", numerator=style.count, denominator=8 if eighths else 4
+            ),
+            mido.MetaMessage("set_tempo", tempo=round(60e6 / tempo * _TICKS / per_beat)),
+        ]
+    )
+    now = 0
+    for beat, note, velocity in strokes:
+        tick = round(beat / style.unit * per_beat)
+        track.append(
+            mido.Message(
+                "note_on", channel=_DRUMS, note=note, velocity=velocity, time=max(tick - now, 0)
+            )
+        )
+        now = max(tick, now)
+    mido.MidiFile(type=0, ticks_per_beat=_TICKS, tracks=[track]).save(out)
+
+
+def _songs(file: Path, *, library: Path, out: Path) -> int:
+    """Write the songs of a library file; how many."""
+    written = 0
+    for style in read_styles(file, library=library):
+        name = f"{style.name.replace('/', '-')}-{style.count}"
+        for song in range(_SONGS):
+            written += write_song(style, out / f"{name}-{song}.mid", seed=song)
+    return written
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write songs in all styles."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--library", type=Path, default=LIBRARY)
+    options = parser.parse_args(argv)
+    files = sorted(options.library.glob("*/*.mma"))
+    if not files:
+        raise InputError(f"{options.library}: no grooves of MMA (Debian: apt-get install mma)")
+    options.out.mkdir(parents=True, exist_ok=True)
+    write = partial(_songs, library=options.library, out=options.out)
+    with ThreadPoolExecutor() as pool:
+        songs = sum(pool.map(write, files))
+    print(f"{songs} songs in {options.out}")
+
+
+if __name__ == "__main__":
+    main()
