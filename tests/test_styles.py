@@ -1,0 +1,58 @@
+"""Songs in other metres for the grid to learn from: written, read back, played loosely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+
+from drum2midi.errors import InputError
+from drum2midi.training import styles
+from drum2midi.training.played import load_styles, loosen
+from drum2midi.training.styles import Style
+
+
+def test_a_song_in_six_eight_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    style = Style("stdlib/68", ("68",), 6, 0.5)  # half of MMA's beat is an eighth
+    strokes = [(0.0, 36, 100), (1.5, 38, 90), (2.5, 42, 60), (3.0, 36, 101)]
+    styles._write(strokes, style, 180.0, tmp_path / "a.mid")
+    signature = next(m for m in mido.MidiFile(tmp_path / "a.mid") if m.type == "time_signature")
+    assert (signature.numerator, signature.denominator) == (6, 8)
+    (song,) = load_styles(tmp_path)
+    assert song.count == 6
+    assert song.beat == pytest.approx(60 / 180, abs=1e-5)
+    eighths = [hit.onset / song.beat for hit in song.hits]
+    assert eighths == pytest.approx([0, 3, 5, 6])
+    assert [hit.velocity for hit in song.hits] == [100, 90, 60, 101]
+
+
+def test_what_is_played_loosely_keeps_its_bars(tmp_path: Path) -> None:
+    style = Style("stdlib/waltz", ("Waltz",), 3, 1.0)
+    written = [(float(beat), 36, 80) for beat in range(120)]
+    styles._write(written, style, 120.0, tmp_path / "a.mid")
+    (song,) = load_styles(tmp_path)
+    played = loosen(song, np.random.default_rng(1))
+    assert (played.count, played.beat) == (3, song.beat)
+    off = np.array([hit.onset for hit in played.hits]) - 0.5 * np.arange(120)
+    assert 0.001 < off.std() < 0.016
+    assert np.all(np.diff([hit.onset for hit in played.hits]) >= 0)
+
+
+def test_sections_are_of_the_style_and_fills_are_one_bar() -> None:
+    style = Style("a/b", ("Waltz", "Waltz1", "WaltzIntro", "WaltzFill", "WaltzEnd"), 3, 1.0)
+    songs = [list(styles._sections(style, np.random.default_rng(seed))) for seed in range(50)]
+    assert {groove for song in songs for groove, _ in song} == set(style.grooves)
+    assert {bars for song in songs for groove, bars in song if groove == "WaltzFill"} == {1}
+    assert all(song[0][0] != "WaltzEnd" for song in songs)
+
+
+def test_without_mma_it_is_said_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="mma is not installed"):
+        styles.write_song(Style("a/b", ("A",), 3, 1.0), tmp_path / "a.mid", seed=0)
+    with pytest.raises(InputError, match="no grooves of MMA"):
+        styles.main([str(tmp_path / "out"), "--library", str(tmp_path)])
