@@ -55,4 +55,4 @@ def test_without_mma_it_is_said_how_to_get_it(
     with pytest.raises(InputError, match="mma is not installed"):
         styles.write_song(Style("a/b", ("A",), 3, 1.0), tmp_path / "a.mid", seed=0)
     with pytest.raises(InputError, match="no grooves of MMA"):
-        styles.main([str(tmp_path / "out"), "--library", str(tmp_path)])
+        styles.write_songs(tmp_path / "out", library=tmp_path)

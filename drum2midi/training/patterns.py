@@ -139,7 +139,7 @@ def example(
     rng = np.random.default_rng(seed)
     index = int(rng.integers(len(performances)))
     performance = performances[index]
-    if performance.count != 4:  # from a machine
+    if performance.count != 4:  # a style's: nobody played it
         performance = loosen(performance, rng)
     elif performance.hits and rng.random() < 0.4:
         performance = derive(performance, rng)

@@ -36,8 +36,8 @@ def fit_ranker(
     ----------
     examples : sequence of Example
     further : sequence of Example
-        Which every second network sees besides. Networks that all saw them knew other metres
-        better and 4/4 worse; together they know both.
+        Which every second network sees besides: those that do know them better and the
+        others worse, and together the ensemble knows both.
     members : int
         Networks, which differ in their start and in the order of examples.
     epochs : int

@@ -2,7 +2,7 @@
 
     python -m drum2midi.training.styles OUT
 
-Writes OUT/\\*.mid, drums alone, from the grooves of MMA (Musical MIDI Accompaniment by
+Writes OUT/NAME.mid, drums alone, from the grooves of MMA (Musical MIDI Accompaniment by
 Bob van der Poel; Debian's package `mma`, GPL-2+), which must be installed: a section of
 each of some grooves of a file, now and then with an introduction, fills and an ending; only
 those that are not in 4/4, of which the human grooves have enough.
@@ -11,7 +11,6 @@ those that are not in 4/4, of which the human grooves have enough.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
@@ -21,10 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import mido
 import numpy as np
+import typer
 
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
@@ -39,14 +39,7 @@ _FEWEST: Final = 16  # strokes that are worth keeping
 _TICKS: Final = 480
 _DRUMS: Final = 9  # MIDI channel
 # Beats a minute (eighths for 6 and 12), and of grooves that are called slow or fast.
-_TEMPI: Final = {
-    2: (70, 140),
-    3: (85, 190),
-    4: (75, 190),
-    5: (90, 200),
-    6: (140, 350),
-    12: (150, 350),
-}
+_TEMPI: Final = {3: (85, 190), 5: (90, 200), 6: (140, 350), 12: (150, 350)}
 _SPEEDS: Final = ((r"slow|ballad|bald|lullaby", 0.65), (r"fast|bebop|vienese|quick", 1.4))
 # What a bar is, by MMA's beats in it and its time signature: beats to count, MMA's in one.
 _METRES: Final = {
@@ -58,8 +51,9 @@ _METRES: Final = {
     ("3", "6/8"): (6, 0.5),
     ("2", "6/8"): (6, 1 / 3),
 }
-# A file's grooves in 4/4 are in 12/8 if its name says so.
-_TWELVE: Final = ("4", "4/4"), "128", (12, 1 / 3)
+# In 12/8, if the file's name says so.
+_COMMON: Final = ("4", "4/4")
+_TWELVE: Final = "128", (12, 1 / 3)
 
 
 @dataclass(frozen=True)
@@ -121,9 +115,8 @@ def read_styles(file: Path, *, library: Path = LIBRARY) -> list[Style]:
     metres: dict[tuple[int, float], list[str]] = {}
     for groove, beats, signature in answers:
         written = beats.removesuffix(".0"), signature
-        metre = _METRES.get(written)
-        if written == _TWELVE[0] and _TWELVE[1] in name:
-            metre = _TWELVE[2]
+        twelve = written == _COMMON and _TWELVE[0] in name
+        metre = _TWELVE[1] if twelve else _METRES.get(written)
         if metre is not None:
             metres.setdefault(metre, []).append(groove)
     return [Style(name, tuple(found), *metre) for metre, found in metres.items()]
@@ -158,7 +151,6 @@ def _tempo(style: Style, rng: np.random.Generator) -> float:
 def write_song(style: Style, out: Path, *, seed: int) -> bool:
     """Write the drums of a song in a style; False where they hardly play."""
     rng = np.random.default_rng(seed)
-    # One bar after the other, as a groove of four bars begins again with each section.
     lines = [
         f"RndSeed {seed}",
         *(f"Groove {style.name}:{groove}\nC * {bars}" for groove, bars in _sections(style, rng)),
@@ -178,13 +170,11 @@ def write_song(style: Style, out: Path, *, seed: int) -> bool:
 
 def _drums(file: mido.MidiFile) -> list[tuple[float, int, int]]:
     """MMA's beats from the start, note and velocity of the strokes on the drum channel."""
-    strokes = []
-    for track in file.tracks:
-        now = 0
-        for message in track:
-            now += message.time
-            if message.type == "note_on" and message.velocity and message.channel == _DRUMS:
-                strokes.append((now / file.ticks_per_beat, message.note, message.velocity))
+    now, strokes = 0, []
+    for message in mido.merge_tracks(file.tracks):
+        now += message.time
+        if message.type == "note_on" and message.velocity and message.channel == _DRUMS:
+            strokes.append((now / file.ticks_per_beat, message.note, message.velocity))
     return sorted(stroke for stroke in strokes if stroke[1] in BY_MIDI)
 
 
@@ -213,31 +203,44 @@ def _write(
     mido.MidiFile(type=0, ticks_per_beat=_TICKS, tracks=[track]).save(out)
 
 
-def _songs(file: Path, *, library: Path, out: Path) -> int:
+def _write_songs(file: Path, *, library: Path, out: Path) -> int:
     """Write the songs of a library file; how many."""
     written = 0
-    for style in read_styles(file, library=library):
-        name = f"{style.name.replace('/', '-')}-{style.count}"
+    for place, style in enumerate(read_styles(file, library=library)):
+        name = f"{style.name.replace('/', '-')}-{place}"
         for song in range(_SONGS):
             written += write_song(style, out / f"{name}-{song}.mid", seed=song)
     return written
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write songs in all styles."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--library", type=Path, default=LIBRARY)
-    options = parser.parse_args(argv)
-    files = sorted(options.library.glob("*/*.mma"))
+def write_songs(out: Path, *, library: Path = LIBRARY) -> int:
+    """Write songs in all styles, OUT/NAME.mid; how many.
+
+    Raises
+    ------
+    InputError
+        If MMA or its library is not there.
+    """
+    files = sorted(library.glob("*/*.mma"))
     if not files:
-        raise InputError(f"{options.library}: no grooves of MMA (Debian: apt-get install mma)")
-    options.out.mkdir(parents=True, exist_ok=True)
-    write = partial(_songs, library=options.library, out=options.out)
+        raise InputError(f"{library}: no grooves of MMA (Debian: apt-get install mma)")
+    out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor() as pool:
-        songs = sum(pool.map(write, files))
-    print(f"{songs} songs in {options.out}")
+        return sum(pool.map(partial(_write_songs, library=library, out=out), files))
+
+
+def _main(
+    out: Annotated[Path, typer.Argument(metavar="OUT")],
+    library: Annotated[Path, typer.Option(help="MMA's grooves.")] = LIBRARY,
+) -> None:
+    """Write drum parts of MMA's accompaniment styles that are not in 4/4."""
+    try:
+        count = write_songs(out, library=library)
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{out}: {count} songs")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(_main)
