@@ -26,6 +26,7 @@ from drum2midi.audio import read_audio
 from drum2midi.beats import track_beats
 from drum2midi.features import log_mel
 from drum2midi.harmony import SAMPLE_RATE, hear_harmony
+from drum2midi.heeding import heed_recording
 from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import quantise
@@ -50,7 +51,8 @@ def main() -> None:
     samples = np.resize(once, SECONDS * rate)
     features, mel = cpu_seconds(lambda: log_mel([samples], model.features))
     activations, network = cpu_seconds(lambda: model.activations(features))
-    hits, onsets = cpu_seconds(lambda: pick_hits(activations, model.picking))
+    heeded, heeding = cpu_seconds(lambda: heed_recording(activations, features, model.picking))
+    hits, onsets = cpu_seconds(lambda: pick_hits(heeded, model.picking))
     band = soxr.resample(samples, rate, SAMPLE_RATE)
     harmony, chords = cpu_seconds(lambda: hear_harmony([band]))
     grid, beats = cpu_seconds(lambda: track_beats(hits, duration=SECONDS, harmony=harmony))
@@ -64,6 +66,7 @@ def main() -> None:
     print(f"librosa's mel       {theirs / mel:7.1f} x the time of ours")
     print(f"network             {SECONDS / network:7.0f} x real time")
     print(f"features + network  {SECONDS / (mel + network):7.0f} x real time")
+    print(f"heeding             {SECONDS / heeding:7.0f} x real time")
     print(f"onsets              {SECONDS / onsets:7.0f} x real time")
     print(f"harmony             {SECONDS / chords:7.0f} x real time ({chords:.2f} s)")
     print(f"grid                {SECONDS / (beats + places):7.0f} x real time ({beats:.2f} s)")

@@ -63,6 +63,9 @@ class PickSettings:
     recurrence : float
         How far activations move towards what they are where the music comes again, 0 (not
         at all) to 1; the share of `drum2midi.recurrence.heed_repeats`.
+    timbre : float
+        Logits by which they move towards what the recording's own drums say; the share of
+        `drum2midi.timbre.heed_timbre`.
     """
 
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
@@ -75,6 +78,7 @@ class PickSettings:
     chord: float = 0.015
     delay: float = 0.0
     recurrence: float = 0.0
+    timbre: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from drum2midi.drums import DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings, log_odds
-from drum2midi.recurrence import heed_repeats
+from drum2midi.peaks import find_peaks
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def pick_hits(
     """
     if not 0.0 <= sensitivity <= 1.0:
         raise InputError(f"sensitivity {sensitivity} is not between 0 and 1")
-    activations = heed_repeats(activations, share=settings.recurrence)
     hits = []
     for column, threshold in enumerate(settings.thresholds):
         curve = activations.classes[:, column]
@@ -86,37 +85,6 @@ def pick_hits(
     order = {drum: i for i, drum in enumerate(DRUMS)}
     hits.sort(key=lambda hit: (hit.onset, order[hit.drum]))
     return _chords(hits, settings.chord)
-
-
-def find_peaks(
-    curve: NDArray[np.float32], *, threshold: float, reach: int, gap: float
-) -> NDArray[np.intp]:
-    """Frames that top their neighbours.
-
-    Parameters
-    ----------
-    curve : float32, shape (frames,)
-    threshold : float
-        Least height.
-    reach : int
-        A peak is the highest of this many frames on each side; the first, if equal.
-    gap : float
-        Of two peaks fewer frames apart than this, the higher stays.
-    """
-    if not len(curve):
-        return np.zeros(0, np.intp)
-    padded = np.pad(curve, reach, constant_values=-np.inf)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-    before = around[:, :reach].max(axis=1) if reach else np.full(len(curve), -np.inf)
-    is_peak = (curve >= threshold) & (curve > before) & (curve >= around.max(axis=1))
-    kept: list[int] = []
-    for frame in np.flatnonzero(is_peak).tolist():
-        if kept and frame - kept[-1] < gap:
-            if curve[frame] > curve[kept[-1]]:
-                kept[-1] = frame
-        else:
-            kept.append(frame)
-    return np.array(kept, np.intp)
 
 
 def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:

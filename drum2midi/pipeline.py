@@ -1,6 +1,6 @@
 """The pipeline: a recording goes in, a transcription comes out.
 
-    file -> audio -> features -> activations
+    file -> audio -> features -> activations -> heeding
          -> hits -> casting -> dynamics -> grid -> notes -> files
     file -> audio -> harmony ------------------^
 
@@ -22,6 +22,7 @@ from drum2midi.classifier import load_models
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
+from drum2midi.heeding import heed_recording
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import parse_values, quantise
 from drum2midi.separation import Passage, passage_to_hear
@@ -136,7 +137,8 @@ def transcribe(
     activations = listener.activations(
         features, progress=progress and (lambda share: progress(before + (1.0 - before) * share))
     )
-    hits = pick_hits(activations, listener.picking, sensitivity=sensitivity)
+    heeded = heed_recording(activations, features, listener.picking)
+    hits = pick_hits(heeded, listener.picking, sensitivity=sensitivity)
     hits = cast_parts(hits, activations)
     if listener.dynamics is not None:
         hits = weigh(hits, features, listener.features, listener.dynamics)

@@ -15,6 +15,7 @@ from drum2midi.drums import DRUMS, KICK, SCORING_CLASSES, SNARE
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
+from drum2midi.heeding import heed_recording
 from drum2midi.model import METADATA_KEY, load_model, shipped_model, without_silence
 from drum2midi.onsets import pick_hits
 from drum2midi.transcription import Hit
@@ -69,7 +70,8 @@ def test_each_stage_can_be_called_alone() -> None:
     audio = read_audio(EXAMPLE, sample_rate=model.features.sample_rate)
     features = log_mel(in_silence([audio.samples], model.features), model.features)
     activations = model.activations(features)
-    hits = cast_parts(pick_hits(activations, model.picking), activations)
+    heeded = heed_recording(activations, features, model.picking)
+    hits = cast_parts(pick_hits(heeded, model.picking), activations)
     assert model.dynamics is not None
     heard = weigh(hits, features, model.features, model.dynamics)
     quiet = QUIET_FRAMES / model.features.frame_rate

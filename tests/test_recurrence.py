@@ -58,7 +58,7 @@ def test_a_stroke_that_is_hardly_heard_counts_where_other_bars_have_it() -> None
     assert activations.classes[faint[1], SNARE] == pytest.approx(0.2)
     assert moved.classes[faint[1], SNARE] > 0.5
     plain, again = (
-        [hit.onset for hit in pick_hits(activations, PickSettings(recurrence=share))]
+        [hit.onset for hit in pick_hits(heed_repeats(activations, share=share), PickSettings())]
         for share in (0.0, 0.5)
     )
     # The hat of that moment is there either way: the chord has a stroke more.
@@ -78,8 +78,11 @@ def test_a_fill_that_comes_once_is_kept(height: float) -> None:
     fill = [(tom, 20 + 5 * BAR + frame, height) for frame in (112, 137, 162, 187)]
     activations = curves([*strokes(8), *fill], frames=8 * BAR + 100)
     toms = [
-        [hit.onset for hit in pick_hits(activations, settings) if hit.drum.scoring == "TT"]
-        for settings in (PickSettings(), PickSettings(thresholds=(0.45,) * 5, recurrence=0.5))
+        [hit.onset for hit in pick_hits(heard, picking) if hit.drum.scoring == "TT"]
+        for heard, picking in (
+            (activations, PickSettings()),
+            (heed_repeats(activations, share=0.5), PickSettings(thresholds=(0.45,) * 5)),
+        )
     ]
     assert len(toms[0]) == 4
     assert toms[1] == pytest.approx(toms[0], abs=2e-3)

@@ -15,6 +15,7 @@ import numpy as np
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.dynamics import FEWEST, WEIGHTS, Dynamics, describe_strokes
 from drum2midi.features import FeatureSettings
+from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, PickSettings
 from drum2midi.onsets import pick_hits
 from drum2midi.training.examples import compose
@@ -81,7 +82,7 @@ def _rows(
     """Of each class's strokes that were found: true velocity and what tells of it, centred."""
     import mir_eval
 
-    hits = pick_hits(activations, picking)
+    hits = pick_hits(heed_recording(activations, mixed, picking), picking)
     names = np.array([DRUMS[index].scoring for index in piece.drum])
     for name in SCORING_CLASSES:
         own = [hit for hit in hits if hit.drum.scoring == name]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,7 @@ from drum2midi.drums import BY_MIDI, OPEN_HAT, SCORING_CLASSES, Drum
 from drum2midi.errors import InputError
 from drum2midi.evaluation import evaluate
 from drum2midi.features import FeatureSettings, in_silence, log_mel
+from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, PickSettings, without_silence
 from drum2midi.onsets import least_activation, pick_hits
 from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
@@ -34,7 +35,10 @@ WINDOW: Final = 0.05
 """Seconds within which an estimated stroke counts as an annotated one."""
 
 _MACRO_WEIGHT: Final = 0.25
-_GHOST: Final = 0.7
+_TIMBRE: Final = 1.0
+"""Of `PickSettings`. From 1 to 1.5 the thresholds that suit it change, and little else."""
+
+_GHOST: Final = 0.82
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
@@ -54,12 +58,24 @@ _AUDIO: Final = (".flac", ".wav")
 _OPEN: Final = OPEN_HAT.name
 # Strokes of every class, and of the open hi-hat: seconds.
 Strokes = Mapping[str, "NDArray[np.float64]"]
-# Of every recording: its folder, its annotated strokes, what is heard in it.
-_Heard = Sequence[tuple[str, Strokes, Activations]]
+# Of every recording: its folder, its annotated strokes, its features and what is heard in it.
+_Heard = Sequence[tuple[str, Strokes, "_Recording"]]
 # A class's threshold, and that of the hi-hat's pedal.
 _Choice = tuple[float, float]
 # Matched, annotated and estimated strokes, by folder, class and choice.
 _Counts = Mapping[tuple[str, int, _Choice], "NDArray[np.float64]"]
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """Features and activations, with silence around what was recorded."""
+
+    features: NDArray[np.float32]
+    activations: Activations
+
+    def heeded(self, picking: PickSettings) -> Activations:
+        """What strokes are picked from: without the silence."""
+        return without_silence(heed_recording(self.activations, self.features, picking))
 
 
 def tune(
@@ -109,7 +125,7 @@ def tune(
     real = heard
     if rendered is not None:
         heard = [*real, *_rendered(listen, rendered, features)]
-    picking = PickSettings(ghost=_GHOST, delay=_delay(real))
+    picking = PickSettings(ghost=_GHOST, timbre=_TIMBRE, delay=_delay(real))
     folders = sorted({folder for folder, _, _ in heard})
     trials = []
     for share in recurrences:
@@ -149,7 +165,7 @@ def confusions(
     tables: dict[str, NDArray[np.int64]] = {}
     for path in _recordings(dev_set):
         reference = read_performance(dev_set / "annotations" / f"{path.stem}.mid")
-        hits = pick_hits(_hear(listen, path, features), picking)
+        hits = pick_hits(_hear(listen, path, features).heeded(picking), picking)
         table = evaluate(reference, of_hits(hits)).confusion
         folder = path.parent.name
         tables[folder] = tables[folder] + table if folder in tables else table
@@ -195,10 +211,11 @@ def check_rendered_set(folder: Path) -> None:
 
 def _hear(
     listen: Callable[[NDArray[np.float32]], Activations], path: Path, features: FeatureSettings
-) -> Activations:
+) -> _Recording:
     """What is heard in a recording, as `drum2midi.pipeline` listens."""
     audio = stream_audio(path, sample_rate=features.sample_rate)
-    return without_silence(listen(log_mel(in_silence(audio, features), features)))
+    spectra = log_mel(in_silence(audio, features), features)
+    return _Recording(spectra, listen(spectra))
 
 
 def annotated(path: Path) -> Strokes:
@@ -223,10 +240,6 @@ def _strokes(played: Iterable[tuple[float, Drum]]) -> Strokes:
     return {name: np.unique(np.round(times, 3)) for name, times in strokes.items()}
 
 
-def _estimated(activations: Activations, picking: PickSettings) -> Strokes:
-    return _times(pick_hits(activations, picking))
-
-
 def _times(hits: Iterable[Hit]) -> Strokes:
     strokes: dict[str, list[float]] = {name: [] for name in SCORING_CLASSES}
     for hit in hits:
@@ -246,8 +259,8 @@ def _match(truth: NDArray[np.float64], estimate: NDArray[np.float64]) -> Sequenc
 def _delay(heard: _Heard) -> float:
     """Median seconds by which peaks come after the annotations."""
     late: list[float] = []
-    for _, truth, activations in heard:
-        estimate = _estimated(activations, PickSettings())
+    for _, truth, recording in heard:
+        estimate = _times(pick_hits(recording.heeded(PickSettings()), PickSettings()))
         for name in SCORING_CLASSES:
             pairs = _match(truth[name], estimate[name])
             late += [float(estimate[name][j] - truth[name][i]) for i, j in pairs]
@@ -257,8 +270,8 @@ def _delay(heard: _Heard) -> float:
 def _count(heard: _Heard, picking: PickSettings) -> _Counts:
     lowest = replace(picking, thresholds=(_THRESHOLDS[0],) * len(SCORING_CLASSES), ghost=0.0)
     counts: dict[tuple[str, int, _Choice], NDArray[np.float64]] = {}
-    for folder, truth, activations in heard:
-        hits = pick_hits(activations, lowest)
+    for folder, truth, recording in heard:
+        hits = pick_hits(recording.heeded(picking), lowest)
         for column, name in enumerate(SCORING_CLASSES):
             own = [hit for hit in hits if hit.drum.scoring == name]
             for threshold, pedal in _CHOICES[column]:
@@ -275,10 +288,11 @@ def _count(heard: _Heard, picking: PickSettings) -> _Counts:
 
 def _open_margin(heard: _Heard, picking: PickSettings) -> float:
     """The margin with the best F of open hi-hats, averaged over folders; the least, if equal."""
+    heeded = [(folder, truth, recording.heeded(picking)) for folder, truth, recording in heard]
 
     def score(margin: float) -> float:
         totals: dict[str, NDArray[np.float64]] = {}
-        for folder, truth, activations in heard:
+        for folder, truth, activations in heeded:
             hits = pick_hits(activations, replace(picking, open_margin=margin))
             estimate = np.array([hit.onset for hit in hits if hit.drum is OPEN_HAT])
             matched = len(_match(truth[_OPEN], estimate))

@@ -28,9 +28,9 @@ from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.evaluation import WINDOW, Score, evaluate
 from drum2midi.features import log_mel
+from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, Model
 from drum2midi.onsets import pick_hits
-from drum2midi.recurrence import heed_repeats
 from drum2midi.references import Performance, of_hits
 from drum2midi.workshop.material import Item, Stroke
 from drum2midi.workshop.sounds import class_of, classes_of
@@ -153,28 +153,31 @@ def score(
         raise InputError("no labelled stroke to score")
     truth, scores, findings = [], [], []
     for number, item in enumerate(items, 1):
-        samples, activations = _listen(item, listener)
+        samples, features, activations = _listen(item, listener)
         labels, heard = _asked(item, samples, activations, listener, classes)
         truth.append(labels)
         scores.append(heard)
         if len(group_strokes(item.strokes)) > 1:
-            findings.append(_found(item, samples, activations, listener))
+            heeded = heed_recording(activations, features, listener.network.picking)
+            findings.append(_found(item, samples, activations, heeded, listener))
         if progress:
             progress(number / len(items))
     naming = _naming(np.concatenate(truth), np.concatenate(scores), classes_of(classes))
     return Report(naming, _pooled(findings) if findings else None)
 
 
-def _listen(item: Item, listener: Listener) -> tuple[NDArray[np.float32], Activations]:
-    """Samples and activations of a recording with silence around it."""
+def _listen(
+    item: Item, listener: Listener
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Activations]:
+    """Samples, features and activations of a recording with silence around it."""
     settings = listener.network.features
     quiet = np.zeros(int(_SILENCE * settings.sample_rate), np.float32)
     audio = read_audio(item.audio, sample_rate=settings.sample_rate)
     samples = np.concatenate((quiet, audio.samples, quiet))
     features = log_mel([samples], settings)
     if len(group_strokes(item.strokes)) > 1:
-        return samples, listener.network.activations(features)
-    return samples, hear_alone(features, listener.network)
+        return samples, features, listener.network.activations(features)
+    return samples, features, hear_alone(features, listener.network)
 
 
 def hear_alone(features: NDArray[np.float32], network: Model) -> Activations:
@@ -296,24 +299,23 @@ _Found = tuple[_Scores, "NDArray[np.int64]", tuple[Score, ...]]
 
 
 def _found(
-    item: Item, samples: NDArray[np.float32], activations: Activations, listener: Listener
+    item: Item,
+    samples: NDArray[np.float32],
+    activations: Activations,
+    heeded: Activations,
+    listener: Listener,
 ) -> _Found:
     """Scores of one recording."""
     reference = _performance(item.strokes)
     picking = listener.network.picking
-    hits = cast_parts(pick_hits(activations, picking), activations)
+    hits = cast_parts(pick_hits(heeded, picking), activations)
     curve: tuple[Score, ...] = ()
     if listener.classifier is not None:
         hits = listener.classifier.name(hits, samples)
     else:
-        # What repeats is heeded once, not at every threshold anew.
-        moved = heed_repeats(activations, share=picking.recurrence)
-        trials = [
-            replace(picking, thresholds=(t,) * len(SCORING_CLASSES), recurrence=0.0)
-            for t in THRESHOLDS
-        ]
+        trials = [replace(picking, thresholds=(t,) * len(SCORING_CLASSES)) for t in THRESHOLDS]
         curve = tuple(
-            evaluate(reference, of_hits(pick_hits(moved, trial))).micro for trial in trials
+            evaluate(reference, of_hits(pick_hits(heeded, trial))).micro for trial in trials
         )
     result = evaluate(reference, of_hits(hits), window=WINDOW)
     return dict(result.strokes), result.confusion, curve

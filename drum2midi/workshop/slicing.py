@@ -17,6 +17,7 @@ from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import in_silence, log_mel
 from drum2midi.files import check_new_folder
+from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, Model, load_model, without_silence
 from drum2midi.onsets import pick_hits
 from drum2midi.workshop.slices import INDEX, Prediction, Slice, Slices, read_slices, slices_index
@@ -110,7 +111,8 @@ def slice_song(
     rate = listener.features.sample_rate
     audio = in_silence(stream_audio(song, sample_rate=rate), listener.features)
     features = log_mel(audio, listener.features)
-    activations = without_silence(listener.activations(features, progress=progress))
+    activations = listener.activations(features, progress=progress)
+    activations = without_silence(heed_recording(activations, features, listener.picking))
     hits = pick_hits(activations, listener.picking, sensitivity=settings.sensitivity)
     if settings.onsets == "model":
         onsets = sorted({round(hit.onset, 4) for hit in hits})

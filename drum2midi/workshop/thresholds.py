@@ -68,7 +68,15 @@ def choose_thresholds(
     )
     # The hats' threshold was chosen together with that of their pedal.
     pedal = chosen.pedal if counts["HH"] >= _ENOUGH_OF_A_CLASS else picking.pedal
-    return replace(picking, thresholds=thresholds, pedal=pedal, delay=chosen.delay)
+    return replace(
+        picking,
+        thresholds=thresholds,
+        pedal=pedal,
+        delay=chosen.delay,
+        # What thresholds are chosen with.
+        ghost=chosen.ghost,
+        timbre=chosen.timbre,
+    )
 
 
 def _lay_out(folder: Path, entries: Sequence[Entry]) -> None:
