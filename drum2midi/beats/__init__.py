@@ -16,8 +16,9 @@ import numpy as np
 
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
 from drum2midi.beats.chords import heed_chords
-from drum2midi.beats.metrical import PERIODS, Reading, fold, model, rank, readings
+from drum2midi.beats.metrical import PERIODS, Reading, fold, model
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
+from drum2midi.beats.ranking import rank_readings
 from drum2midi.beats.settle import phases, settle
 from drum2midi.beats.strokes import Strokes
 from drum2midi.errors import InputError
@@ -114,18 +115,14 @@ def _all_readings(
         tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
     pulses = _pulses(strokes, settle(tracked, strokes), steady)
     limits = _limits(tempo, metre)
-    levels, features = [], []
-    for pulse in pulses:
-        for level, describe in readings(strokes, pulse, limits=limits):
-            levels.append(level)
-            features.append(describe())
-    scores = rank(np.concatenate(features))
-    edges = np.cumsum([len(level) for level in levels])[:-1]
+    found: list[Reading] = []
     ranked = []
-    for level, drums in zip(levels, np.split(scores, edges), strict=True):
-        both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
-        ranked.append(both - _RARER.get(level[0].count, 0.0))
-    return [reading for level in levels for reading in level], np.concatenate(ranked)
+    for pulse in pulses:
+        for level, drums in rank_readings(strokes, pulse, limits=limits):
+            both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
+            found += level
+            ranked.append(both - _RARER.get(level[0].count, 0.0))
+    return found, np.concatenate(ranked)
 
 
 def _pulses(

@@ -38,7 +38,7 @@ _MACRO_WEIGHT: Final = 0.25
 _TIMBRE: Final = 1.0
 """Of `PickSettings`. From 1 to 1.5 the thresholds that suit it change, and little else."""
 
-_GHOST: Final = 0.82
+_GHOST: Final = 0.81
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
