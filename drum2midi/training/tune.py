@@ -38,6 +38,9 @@ _MACRO_WEIGHT: Final = 0.25
 _TIMBRE: Final = 1.0
 """Of `PickSettings`. From 1 to 1.5 the thresholds that suit it change, and little else."""
 
+_SECOND: Final = 0.8
+"""Of `PickSettings`; what timbre makes of a second tom or cymbal is nearer to 0 and 1."""
+
 _GHOST: Final = 0.81
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
@@ -125,7 +128,7 @@ def tune(
     real = heard
     if rendered is not None:
         heard = [*real, *_rendered(listen, rendered, features)]
-    picking = PickSettings(ghost=_GHOST, timbre=_TIMBRE, delay=_delay(real))
+    picking = PickSettings(second=_SECOND, ghost=_GHOST, timbre=_TIMBRE, delay=_delay(real))
     folders = sorted({folder for folder, _, _ in heard})
     trials = []
     for share in recurrences:

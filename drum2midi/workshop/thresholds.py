@@ -74,6 +74,7 @@ def choose_thresholds(
         pedal=pedal,
         delay=chosen.delay,
         # What thresholds are chosen with.
+        second=chosen.second,
         ghost=chosen.ghost,
         timbre=chosen.timbre,
     )
