@@ -78,7 +78,8 @@ def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]
     hits : sequence of Hit
         Of a whole recording, by onset.
     activations : Activations
-        That they were picked from.
+        As the network gave them: a snare that is taken for a tom throughout would have taught
+        `drum2midi.timbre` that toms sound so.
 
     Returns
     -------
