@@ -43,6 +43,7 @@ _SAME: Final = 3  # frames within which two peaks are one moment
 _WINDOW: Final = (-3, 10)  # frames around a moment whose spectra are compared
 _BANDS: Final = 24  # groups of the features' bands
 _FLOOR: Final = 0.05  # added to deviations, of features that hardly vary
+_NOTHING: Final = 1e-9  # mean variance below which all sounds are the same
 _RIDGE: Final = 0.1  # times the mean variance of what is compared
 
 
@@ -92,7 +93,8 @@ def heed_timbre(
 
 def _sounds(features: NDArray[np.float32], moments: NDArray[np.intp]) -> NDArray[np.float32]:
     """The spectra around moments: shape (moments, frames around x groups of bands)."""
-    groups = np.array_split(np.arange(features.shape[1]), _BANDS)
+    bands = features.shape[1]
+    groups = np.array_split(np.arange(bands), min(_BANDS, bands))
     coarse = np.stack([features[:, group].mean(axis=1) for group in groups], axis=1)
     around = np.clip(moments[:, None] + np.arange(*_WINDOW), 0, len(features) - 1)
     return np.asarray(coarse[around].reshape(len(moments), -1), np.float32)
@@ -122,7 +124,10 @@ def _side(sounds: NDArray[np.float32], heard: NDArray[np.float32]) -> NDArray[np
     spread = np.sqrt(weights @ (sounds - mean) ** 2) + _FLOOR
     rows = (sounds - mean) / spread
     products = rows.T @ (weights[:, None] * rows)
-    products += _RIDGE * np.trace(products) / len(products) * np.eye(len(products))
+    variance = np.trace(products) / len(products)
+    if variance < _NOTHING:
+        return np.zeros(len(heard))
+    products += _RIDGE * variance * np.eye(len(products))
     inverse = np.linalg.inv(products)
     side = rows @ (inverse @ (rows.T @ (weights * wanted)))
     # What a moment that taught pulled the line towards itself is taken back.

@@ -280,16 +280,20 @@ def test_thresholds_are_chosen_for_the_share_of_repeats_that_the_model_has(
     entry = max(dataset.entries, key=lambda entry: len(entry.strokes))
     asked = []
 
-    def tune(*_: object, recurrences: tuple[float, ...]) -> tuple[PickSettings, dict[str, float]]:
-        asked.append(recurrences)
+    def tune(
+        *_: object, recurrences: tuple[float, ...], base: PickSettings
+    ) -> tuple[PickSettings, dict[str, float]]:
+        asked.append((recurrences, base.timbre))
         return PickSettings(thresholds=(0.3,) * 5, pedal=0.2, delay=0.002), {}
 
     monkeypatch.setattr("drum2midi.training.tune.tune", tune)
-    before = PickSettings(thresholds=(0.6,) * 5, pedal=0.5, recurrence=0.25, open_margin=0.1)
+    before = PickSettings(thresholds=(0.6,) * 5, pedal=0.5, recurrence=0.25, timbre=0.5)
+    before = replace(before, open_margin=0.1)
     again = entry.strokes * (1 + 200 // len(entry.strokes))
     many = replace(entry, strokes=tuple(sorted(again, key=lambda stroke: stroke.onset)))
     after = choose_thresholds(None, [many], before, FeatureSettings())
-    assert asked == [(0.25,)]
+    assert asked == [((0.25,), 0.5)]
+    assert after.timbre == 0.5
     assert (after.recurrence, after.open_margin, after.delay) == (0.25, 0.1, 0.002)
     assert after.thresholds[0] == 0.3
     # Those of the hats and of their pedal go together.

@@ -20,7 +20,8 @@ from drum2midi.drums import (
 )  # fmt: skip
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings
-from drum2midi.onsets import find_peaks, pick_hits
+from drum2midi.onsets import pick_hits
+from drum2midi.peaks import find_peaks
 
 RATE = 100.0
 

@@ -140,6 +140,20 @@ def test_each_moment_is_judged_by_a_fit_to_all_others() -> None:
     np.testing.assert_allclose(_side(sounds, heard), np.clip(expected, -FARTHEST, FARTHEST), 1e-6)
 
 
+def test_sounds_that_are_all_the_same_teach_nothing() -> None:
+    activations, features = recording([beat(n) for n in range(16)])
+    moved = heed_timbre(activations, np.full_like(features, -1.0), share=1.0)
+    np.testing.assert_array_equal(moved.classes, activations.classes)
+    np.testing.assert_array_equal(moved.drums, activations.drums)
+
+
+@pytest.mark.parametrize("bands", [1, 20, 24, 48])
+def test_features_may_have_few_bands(bands: int) -> None:
+    activations, features = recording([beat(n) for n in range(16)])
+    moved = heed_timbre(activations, features[:, -bands:], share=1.0)
+    assert np.isfinite(moved.classes).all()
+
+
 @given(st.integers(0, 2**31), st.integers(0, 60), st.floats(0.1, 3.0))
 @settings(max_examples=40, deadline=None)
 def test_activations_stay_activations(seed: int, moments: int, share: float) -> None:

@@ -39,24 +39,31 @@ def rank_readings(
     limits : mapping of int to (float, float)
         As of `drum2midi.beats.metrical.readings`.
     """
-    levels = list(readings(strokes, pulse, limits=limits))
-    if not levels:
+    ranked = [
+        (level, rank(describe())) for level, describe in readings(strokes, pulse, limits=limits)
+    ]
+    if not ranked:
         return []
-    scores = [rank(describe()) for _, describe in levels]
-    best = max(float(own.max()) for own in scores)
-    hopeful = [index for index, own in enumerate(scores) if own.max() > best - _HOPELESS]
-    totals = {index: scores[index].copy() for index in hopeful}
+    best = max(float(scores.max()) for _, scores in ranked)
+    totals = {
+        index: scores.copy()
+        for index, (_, scores) in enumerate(ranked)
+        if scores.max() > best - _HOPELESS
+    }
     for half in _halves(strokes):
-        again = list(readings(half, pulse, limits=limits))
-        for index in hopeful:
-            totals[index] += rank(again[index][1]())
-    for index, total in totals.items():
-        scores[index] = total / (1 + 2 * _PAIRS)
-    return [(level, own) for (level, _), own in zip(levels, scores, strict=True)]
+        for index, (_, describe) in enumerate(readings(half, pulse, limits=limits)):
+            if index in totals:
+                totals[index] += rank(describe())
+    means = {index: total / (1 + 2 * _PAIRS) for index, total in totals.items()}
+    # Halves are less sure than the whole: the rest falls as far as the best does.
+    fall = max(float(scores.max()) for scores in means.values()) - best
+    return [
+        (level, means.get(index, scores + fall)) for index, (level, scores) in enumerate(ranked)
+    ]
 
 
 def _halves(strokes: Strokes) -> Iterator[Strokes]:
-    """The strokes, with all but a half of them made to count next to nothing."""
+    """The strokes, of which only half count for the drums; how loud they are, all still tell."""
     count = len(strokes.times)
     rng = np.random.default_rng(0)
     for _ in range(_PAIRS):

@@ -45,6 +45,8 @@ _GHOST: Final = 0.81
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
+_BASE: Final = PickSettings(second=_SECOND, ghost=_GHOST, timbre=_TIMBRE)
+
 _THRESHOLDS: Final = tuple(round(0.08 + 0.04 * i, 2) for i in range(22))
 _PEDALS: Final = (0.0, 0.32, 0.4, 0.48, 0.56)
 _CHOICES: Final = tuple(
@@ -88,6 +90,7 @@ def tune(
     *,
     rendered: Path | None = None,
     recurrences: Sequence[float] = _RECURRENCES,
+    base: PickSettings = _BASE,
 ) -> tuple[PickSettings, dict[str, float]]:
     """Choose the thresholds with the best F, averaged over a dev set's folders.
 
@@ -104,6 +107,8 @@ def tune(
         A set of `drum2midi.training.rendered_set`, to choose with as with one folder more.
     recurrences : sequence of float
         How much repeats may be heeded (see `PickSettings`); the best of these is chosen.
+    base : PickSettings
+        What is not chosen, as how far timbre is heeded.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def tune(
     real = heard
     if rendered is not None:
         heard = [*real, *_rendered(listen, rendered, features)]
-    picking = PickSettings(second=_SECOND, ghost=_GHOST, timbre=_TIMBRE, delay=_delay(real))
+    picking = replace(base, pedal=0.0, open_margin=0.0, delay=_delay(real))
     folders = sorted({folder for folder, _, _ in heard})
     trials = []
     for share in recurrences:

@@ -59,7 +59,8 @@ def choose_thresholds(
 
     with tempfile.TemporaryDirectory() as folder:
         _lay_out(Path(folder), entries)
-        chosen, _ = tune(listen, Path(folder), features, recurrences=(picking.recurrence,))
+        recurrences = (picking.recurrence,)
+        chosen, _ = tune(listen, Path(folder), features, recurrences=recurrences, base=picking)
     thresholds = tuple(
         new if counts[name] >= _ENOUGH_OF_A_CLASS else old
         for name, new, old in zip(
@@ -68,16 +69,7 @@ def choose_thresholds(
     )
     # The hats' threshold was chosen together with that of their pedal.
     pedal = chosen.pedal if counts["HH"] >= _ENOUGH_OF_A_CLASS else picking.pedal
-    return replace(
-        picking,
-        thresholds=thresholds,
-        pedal=pedal,
-        delay=chosen.delay,
-        # What thresholds are chosen with.
-        second=chosen.second,
-        ghost=chosen.ghost,
-        timbre=chosen.timbre,
-    )
+    return replace(picking, thresholds=thresholds, pedal=pedal, delay=chosen.delay)
 
 
 def _lay_out(folder: Path, entries: Sequence[Entry]) -> None:
