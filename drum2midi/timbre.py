@@ -82,7 +82,7 @@ def heed_timbre(
     for column, name in enumerate(SCORING_CLASSES):
         members = [i for i, drum in enumerate(DRUMS) if drum.scoring == name]
         present = heard[:, column] > _PRESENT
-        if len(members) > 1 and present.any():
+        if len(members) > 1:
             for i in members:
                 side = _side(sounds[present], heard_drums[present, i])
                 new_drums[i] = _moved(drums[:, i], moments[present], share * side)
