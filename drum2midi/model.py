@@ -66,6 +66,9 @@ class PickSettings:
     timbre : float
         Logits by which they move towards what the recording's own drums say; the share of
         `drum2midi.timbre.heed_timbre`.
+    rhythm : float
+        How far they move towards what the rhythm asks for, 0 (not at all) to 1; the share of
+        `drum2midi.rhythm.heed_rhythm`.
     """
 
     thresholds: tuple[float, ...] = (0.5,) * len(SCORING_CLASSES)
@@ -79,6 +82,7 @@ class PickSettings:
     delay: float = 0.0
     recurrence: float = 0.0
     timbre: float = 0.0
+    rhythm: float = 0.0
 
 
 @dataclass(frozen=True)

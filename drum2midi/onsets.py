@@ -48,8 +48,8 @@ def pick_hits(
     Parameters
     ----------
     activations : Activations
-        As `drum2midi.heeding.heed_recording` gives them: what `settings` say of recurrence and
-        timbre has been done.
+        As `drum2midi.heeding.heed_recording` gives them: what `settings` say of recurrence,
+        timbre and rhythm has been done.
     settings : PickSettings
     sensitivity : float
         0 hears only what is certain, 1 hears ghosts; 0.5 is what the model was tuned for.

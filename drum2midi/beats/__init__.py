@@ -82,7 +82,7 @@ def track_beats(
     if tempo is not None and not _SLOWEST <= tempo <= _FASTEST:
         raise InputError(f"tempo {tempo:g} is not from {_SLOWEST:g} to {_FASTEST:g} a minute")
     strokes = Strokes.of(hits)
-    if len(strokes.times) < _FEWEST or strokes.times[-1] - strokes.times[0] < _SHORTEST:
+    if _too_little(strokes):
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
     found, scores = _all_readings(strokes, tempo, metre, steady, harmony)
     best = found[int(np.argmax(scores))]
@@ -95,6 +95,30 @@ def track_beats(
         duration=duration,
         confidence=_confidence(found, scores),
     )
+
+
+def find_pulse(hits: Sequence[Hit]) -> NDArray[np.float64]:
+    """A pulse under some strokes, at whatever level it shows best.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+        In any order; some may be wrong.
+
+    Returns
+    -------
+    float64, shape (pulses,)
+        Seconds, ascending; none if there are too few strokes to tell.
+    """
+    strokes = Strokes.of(hits)
+    if _too_little(strokes):
+        return np.empty(0)
+    return settle(track_pulse(strokes, model()["pulse"].astype(np.float64)), strokes)
+
+
+def _too_little(strokes: Strokes) -> bool:
+    times = strokes.times
+    return len(times) < _FEWEST or times[-1] - times[0] < _SHORTEST
 
 
 def _all_readings(

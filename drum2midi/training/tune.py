@@ -45,7 +45,10 @@ _GHOST: Final = 0.81
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
-_BASE: Final = PickSettings(second=_SECOND, ghost=_GHOST, timbre=_TIMBRE)
+_RHYTHM: Final = 1.0
+"""Of `PickSettings`."""
+
+_BASE: Final = PickSettings(second=_SECOND, ghost=_GHOST, timbre=_TIMBRE, rhythm=_RHYTHM)
 
 _THRESHOLDS: Final = tuple(round(0.08 + 0.04 * i, 2) for i in range(22))
 _PEDALS: Final = (0.0, 0.32, 0.4, 0.48, 0.56)
@@ -108,7 +111,7 @@ def tune(
     recurrences : sequence of float
         How much repeats may be heeded (see `PickSettings`); the best of these is chosen.
     base : PickSettings
-        What is not chosen, as how far timbre is heeded.
+        What is not chosen, as how far timbre and rhythm are heeded.
 
     Returns
     -------

@@ -1,0 +1,259 @@
+"""Learn what drummers play around a stroke: writes ``drum2midi/rhythm.npz``.
+
+    OMP_NUM_THREADS=1 python -m drum2midi.training.rhythm WORK --oneshots DIR [--oneshots DIR ...] \
+        --grooves DIR --impulses DIR [--hold-out KIT ...] [--out FILE]
+
+4/4 performances of the Groove MIDI Dataset's train split are played on kits drawn at random, and
+the model that ships hears them: its mistakes are those that the rhythm has to mend. What it heard
+is kept in WORK, so that a run that was stopped goes on. For each class a small network then
+learns, from what is heard around moments, by how many logits more or less likely a stroke is
+than what is heard of the class itself says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import mir_eval
+import numpy as np
+import typer
+
+from drum2midi.classifier import load_models
+from drum2midi.drums import SCORING_CLASSES
+from drum2midi.errors import InputError
+from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
+from drum2midi.files import replacing
+from drum2midi.heeding import heed_recording, pulse_of
+from drum2midi.model import Activations, log_odds
+from drum2midi.rhythm import CLASSES, describe_rhythm, with_company
+from drum2midi.sides import FEWEST, find_moments, heard_at
+from drum2midi.training import oneshots, render
+from drum2midi.training.grooves import GrooveFile, Stroke, list_grooves, read_groove
+from drum2midi.training.pieces import read_impulses
+from drum2midi.transcription import Metre
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RATE: Final = 44100
+TIMES: Final = 3
+"""How often each performance is played, on another kit and in another room every time."""
+
+_LONGEST: Final = 100.0  # seconds of a performance
+_LEAD_IN: Final = 0.4
+_TAIL: Final = 2.0
+_WINDOW: Final = 0.05
+_LOYALTIES: Final = (1.0, 0.65)
+_BLENDS: Final = 0.15
+_COMMON: Final = Metre(4, 4)
+_HIDDEN: Final = (64, 32)
+_DROPOUT: Final = (0.1, 0.2)
+_EPOCHS: Final = 4
+_BATCH: Final = 1024
+_RATE: Final = 2e-3
+_DECAY: Final = 1e-3
+_MOST: Final = 6.0  # logits: what is heard is no surer than this
+
+
+def hear_groove(
+    number: int, file: GrooveFile, library: oneshots.Library, rooms: Sequence[NDArray[np.float32]]
+) -> dict[str, NDArray[Any]] | None:
+    """Play a performance, hear it, and tell its moments and what was struck at each.
+
+    Parameters
+    ----------
+    number : int
+        Of the performance and the time it is played: decides excerpt, kit and room.
+    file : GrooveFile
+    library : Library
+    rooms : sequence of float32 arrays
+
+    Returns
+    -------
+    dict of array, or None where there are too few strokes
+        `around` (moments, numbers), `heard` (moments, 5) and `struck` (moments, 4), of `CLASSES`.
+    """
+    rng = np.random.default_rng((77, number))
+    strokes = _excerpt(file, rng)
+    if len(strokes) < 2 * FEWEST:
+        return None
+    kit = oneshots.draw_kit(library, rng, loyalty=float(rng.choice(_LOYALTIES)), blends=_BLENDS)
+    played = render.render(
+        strokes, kit, rooms, rng, seconds=strokes[-1].onset + _TAIL, rate=RATE, window=1
+    )
+    model, _ = load_models(None)
+    audio = 0.8 * played.audio / np.abs(played.audio).max()
+    features = log_mel(in_silence([audio.astype(np.float32)], model.features), model.features)
+    heeded = heed_recording(model.activations(features), features, replace(model.picking, rhythm=0))
+    moments, pulse = find_moments(heeded.classes), pulse_of(heeded)
+    if len(moments) < 2 * FEWEST or len(pulse) < 2:
+        return None
+    return {
+        "around": describe_rhythm(heeded, moments, pulse).astype(np.float16),
+        "heard": heard_at(heeded.classes, moments),
+        "struck": _struck(played.strokes, moments, heeded),
+    }
+
+
+def _excerpt(file: GrooveFile, rng: np.random.Generator) -> list[Stroke]:
+    """Strokes of some part of a performance, a moment after silence."""
+    groove = read_groove(file)
+    if groove is None:
+        return []
+    start = float(rng.uniform(0.0, max(groove.strokes[-1].onset - _LONGEST, 0.0)))
+    return [
+        replace(stroke, onset=stroke.onset - start + _LEAD_IN)
+        for stroke in groove.strokes
+        if start <= stroke.onset <= start + _LONGEST
+    ]
+
+
+def _struck(
+    strokes: Sequence[Stroke], moments: NDArray[np.intp], heard: Activations
+) -> NDArray[np.bool_]:
+    """Whether each of `CLASSES` was struck at each moment."""
+    struck = np.zeros((len(moments), len(CLASSES)), np.bool_)
+    at = (moments - QUIET_FRAMES) / heard.frame_rate
+    for column, name in enumerate(CLASSES):
+        times = np.array(sorted(s.onset for s in strokes if s.drum.scoring == name))
+        if len(times):
+            pairs = mir_eval.util.match_events(times, at, _WINDOW)
+            struck[[moment for _, moment in pairs], column] = True
+    return struck
+
+
+def hear_grooves(
+    work: Path, files: Sequence[GrooveFile], library: oneshots.Library, impulses: Path, *,
+    part: int = 0, parts: int = 1,
+) -> None:  # fmt: skip
+    """Hear every performance `TIMES` times, those of one part of the work; skip what is there."""
+    rooms = read_impulses(impulses)
+    for number in range(part, TIMES * len(files), parts):
+        path = work / f"{number:05d}.npz"
+        if path.exists():
+            continue
+        arrays: dict[str, Any] = (
+            hear_groove(number, files[number % len(files)], library, rooms) or {}
+        )
+        with replacing(path) as target, target.open("wb") as stream:
+            np.savez(stream, **arrays)
+        if number % 100 < parts:
+            print(f"{number} of {TIMES * len(files)} heard", flush=True)
+
+
+def fit_rhythm(examples: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[np.float16]]:
+    """Train a network for each class.
+
+    Parameters
+    ----------
+    examples : sequence of dict
+        As `hear_groove` returns them.
+
+    Returns
+    -------
+    dict of array
+        `w1`, `b1`, `w2`, `b2` and `w3`, with the classes along the first axis.
+    """
+    import keras
+
+    around = np.concatenate([e["around"] for e in examples]).astype(np.float32)
+    heard = np.concatenate([e["heard"] for e in examples])
+    struck = np.concatenate([e["struck"] for e in examples])
+    # Long performances say the same again and again.
+    weights = np.concatenate([np.full(len(e["heard"]), len(e["heard"]) ** -0.5) for e in examples])
+    weights /= weights.mean()
+    own = np.clip(log_odds(heard), -_MOST, _MOST)
+    layers = []
+    for row, name in enumerate(CLASSES):
+        keras.utils.set_random_seed(row)
+        told = with_company(around, heard, name)
+        network, says = _build(told.shape[1])
+        steps = _EPOCHS * -(-len(told) // _BATCH)
+        rate = keras.optimizers.schedules.CosineDecay(
+            1e-4, steps - steps // 5, warmup_target=_RATE, warmup_steps=steps // 5
+        )
+        network.compile(
+            keras.optimizers.AdamW(rate, weight_decay=_DECAY),
+            keras.losses.BinaryCrossentropy(from_logits=True),
+        )
+        column = SCORING_CLASSES.index(name)
+        network.fit(
+            [told, own[:, column : column + 1]], struck[:, row : row + 1].astype(np.float32),
+            sample_weight=weights, batch_size=_BATCH, epochs=_EPOCHS, verbose=2,
+        )  # fmt: skip
+        scale = float(network.get_layer("own").get_weights()[0].item())
+        w1, b1, w2, b2, w3 = says.get_weights()
+        layers.append((w1, b1, w2, b2, w3[:, 0] / scale))
+    names = ("w1", "b1", "w2", "b2", "w3")
+    return {
+        name: np.stack(weights).astype(np.float16)
+        for name, weights in zip(names, zip(*layers, strict=True), strict=True)
+    }
+
+
+def _build(numbers: int) -> tuple[Any, Any]:
+    """What is heard of the class and what the rhythm says of it, added up; and the latter alone."""
+    import keras
+
+    told, own = keras.Input((numbers,)), keras.Input((1,))
+    hidden = keras.layers.Dropout(_DROPOUT[0])(told)
+    hidden = keras.layers.Dense(_HIDDEN[0], activation="relu")(hidden)
+    hidden = keras.layers.Dropout(_DROPOUT[1])(hidden)
+    hidden = keras.layers.Dense(_HIDDEN[1], activation="relu")(hidden)
+    said = keras.layers.Dense(1, use_bias=False)(hidden)
+    scaled = keras.layers.Dense(1, kernel_initializer="ones", name="own")(own)
+    return keras.Model([told, own], keras.layers.Add()([said, scaled])), keras.Model(told, said)
+
+
+def _read(work: Path) -> Iterator[dict[str, NDArray[Any]]]:
+    for path in sorted(work.glob("*.npz")):
+        with np.load(path) as stored:
+            if stored.files:
+                yield dict(stored)
+
+
+def _hear_part(
+    part: int, *, parts: int, work: Path, files: Sequence[GrooveFile], shots: Sequence[Path],
+    held_out: Sequence[str], impulses: Path,
+) -> None:  # fmt: skip
+    library = oneshots.load_library(*shots, without=held_out, sample_rate=RATE)
+    hear_grooves(work, files, library, impulses, part=part, parts=parts)
+
+
+def _main(
+    work: Annotated[Path, typer.Argument(metavar="WORK", help="What is heard is kept here.")],
+    shots: Annotated[list[Path], typer.Option("--oneshots", help="Kits; repeatable.")],
+    grooves: Annotated[Path, typer.Option()],
+    impulses: Annotated[Path, typer.Option()],
+    hold_out: Annotated[list[str] | None, typer.Option(help="A kit to leave out.")] = None,
+    processes: Annotated[int, typer.Option(min=1)] = os.cpu_count() or 1,
+    out: Annotated[Path, typer.Option(help="The .npz to write.")] = Path(__file__).parents[1]
+    / "rhythm.npz",
+) -> None:
+    """Hear the grooves and learn what drummers play around a stroke."""
+    try:
+        files = [f for f in list_grooves(grooves, split="train") if f.metre == _COMMON]
+        work.mkdir(parents=True, exist_ok=True)
+        make = partial(
+            _hear_part, parts=processes, work=work, files=files, shots=shots,
+            held_out=hold_out or [], impulses=impulses,
+        )  # fmt: skip
+        with ProcessPoolExecutor(processes) as pool:
+            list(pool.map(make, range(processes)))
+        networks: dict[str, Any] = fit_rhythm(list(_read(work)))
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
+    with replacing(out) as target, target.open("wb") as stream:
+        np.savez_compressed(stream, **networks)
+    typer.echo(f"{out}: {len(CLASSES)} networks")
+
+
+if __name__ == "__main__":
+    typer.run(_main)
