@@ -30,6 +30,8 @@ from drum2midi.heeding import heed_recording
 from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import quantise
+from drum2midi.sheet import write_sheet
+from drum2midi.transcription import Transcription
 
 SECONDS = 240
 _T = TypeVar("_T")
@@ -56,7 +58,10 @@ def main() -> None:
     band = soxr.resample(samples, rate, SAMPLE_RATE)
     harmony, chords = cpu_seconds(lambda: hear_harmony([band]))
     grid, beats = cpu_seconds(lambda: track_beats(hits, duration=SECONDS, harmony=harmony))
-    _, places = cpu_seconds(lambda: quantise(hits, grid))
+    (notes, swing), places = cpu_seconds(lambda: quantise(hits, grid))
+    whole = Transcription(hits, grid, notes, SECONDS, title="four minutes", swing=swing)
+    with tempfile.TemporaryDirectory() as folder:
+        _, sheet = cpu_seconds(lambda: write_sheet(whole, Path(folder) / "sheet.musicxml"))
     _, theirs = cpu_seconds(
         lambda: librosa.feature.melspectrogram(
             y=samples, sr=rate, n_fft=2048, hop_length=441, n_mels=96
@@ -70,6 +75,7 @@ def main() -> None:
     print(f"onsets              {SECONDS / onsets:7.0f} x real time")
     print(f"harmony             {SECONDS / chords:7.0f} x real time ({chords:.2f} s)")
     print(f"grid                {SECONDS / (beats + places):7.0f} x real time ({beats:.2f} s)")
+    print(f"sheet               {SECONDS / sheet:7.0f} x real time ({sheet:.2f} s)")
     fresh_process(samples, rate)
 
 

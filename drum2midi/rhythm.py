@@ -6,7 +6,8 @@ no pulse. Here every moment is described by what is heard at even shares of a pu
 after it, and that speaks twice: small networks that learnt from human grooves, as they are heard
 (`drum2midi.training.rhythm`), say what drummers at large would play there, and a line through
 this recording's own sure moments (`drum2midi.sides`) says what this one does. Neither is told what
-is heard of the class itself at the moment: that is for the network that listens to say.
+is heard of the class itself at the moment (but for its edge, where a pulse is so fast that
+sixteenths touch): that is for the network that listens to say.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 import drum2midi.rhythm as rhythm
 from drum2midi.beats import find_pulse
 from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, SCORING_CLASSES, SNARE, Drum
-from drum2midi.errors import InputError
 from drum2midi.heeding import heed_recording, pulse_of
 from drum2midi.model import Activations, PickSettings
 from drum2midi.rhythm import CLASSES, LAGS, NUMBERS, describe_rhythm, heed_rhythm, with_company
@@ -212,24 +212,14 @@ def test_heeding_a_recording_heeds_its_rhythm() -> None:
     assert height(heeded, 9, 0, KICK) > 0.36
 
 
-def test_what_is_heard_of_grooves_is_kept_and_learnt_from(
-    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_heard_of_grooves_is_kept_and_learnt_from(sources: Sources, tmp_path: Path) -> None:
     pytest.importorskip("keras")
-    from typer import Typer
-    from typer.testing import CliRunner
-
-    import drum2midi.training.rhythm as training
-
-    app = Typer()
-    app.command()(training._main)
-    monkeypatch.setattr(training, "TIMES", 2)
     options = [
         str(tmp_path / "work"), "--oneshots", str(sources.oneshots[0]), "--grooves",
         str(sources.grooves), "--impulses", str(sources.impulses), "--processes", "1",
-        "--out", str(tmp_path / "rhythm.npz"),
+        "--times", "2", "--out", str(tmp_path / "rhythm.npz"),
     ]  # fmt: skip
-    run = CliRunner().invoke(app, options)
+    run = learn(options)
     assert run.exit_code == 0, run.output
     kept = sorted((tmp_path / "work").glob("*.npz"))
     assert [path.name for path in kept] == ["00000.npz", "00001.npz"]
@@ -243,7 +233,7 @@ def test_what_is_heard_of_grooves_is_kept_and_learnt_from(
     # A run that goes on hears only what is not there.
     kept[0].unlink()
     before = kept[1].stat().st_mtime_ns
-    assert CliRunner().invoke(app, options).exit_code == 0
+    assert learn(options).exit_code == 0
     assert kept[0].exists()
     assert kept[1].stat().st_mtime_ns == before
 
@@ -279,12 +269,54 @@ def test_networks_learn_what_the_rhythm_says_beyond_what_is_heard(
     assert not rhythm._say("CY", np.zeros((3, NUMBERS), np.float32)).any()
 
 
-def test_training_names_what_is_missing(tmp_path: Path, sources: Sources) -> None:
+def test_training_names_what_is_wrong(tmp_path: Path, sources: Sources) -> None:
     pytest.importorskip("keras")
-    from drum2midi.training.rhythm import _hear_part
+    work, out = tmp_path / "work", tmp_path / "rhythm.npz"
+    given = {
+        "--oneshots": str(sources.oneshots[0]), "--grooves": str(sources.grooves),
+        "--impulses": str(sources.impulses), "--processes": "1", "--times": "1",
+        "--out": str(out),
+    }  # fmt: skip
 
-    with pytest.raises(InputError, match=r"index\.csv"):
-        _hear_part(
-            0, parts=1, work=tmp_path, files=[], shots=[tmp_path], held_out=[],
-            impulses=sources.impulses,
-        )  # fmt: skip
+    def refused(because: str, folder: Path = work, **changed: str) -> None:
+        options = given | {f"--{name}": value for name, value in changed.items()}
+        run = learn([str(folder), *(word for pair in options.items() for word in pair)])
+        assert run.exit_code == 1, run.output
+        assert because in run.output.replace("\n", "")
+        assert not out.exists()
+
+    refused("there is no folder", out=str(tmp_path / "no" / "rhythm.npz"))
+    assert not work.exists()
+    refused("index.csv", oneshots=str(tmp_path))
+    none = tmp_path / "none"
+    none.mkdir()
+    (none / "info.csv").write_text(
+        (sources.grooves / "info.csv").read_text().replace("4-4", "3-4"), encoding="utf-8"
+    )
+    (none / "a.mid").write_bytes((sources.grooves / "a.mid").read_bytes())
+    refused("no 4/4 performance", grooves=str(none))
+    file = tmp_path / "file"
+    file.write_text("")
+    refused("file", folder=file)
+    kept = tmp_path / "kept"
+    run = learn([str(kept), *(word for pair in given.items() for word in pair)])
+    assert run.exit_code == 0, run.output
+    out.unlink()
+    refused("heard of other grooves or kits, or", folder=kept, **{"hold-out": "another"})
+    (kept / ".drum2midi-left.npz").write_bytes(b"")  # of a run that was killed
+    (kept / "00000.npz").write_bytes(b"PK")
+    refused("00000.npz: damaged", folder=kept)
+    np.savez(kept / "00000.npz")
+    refused("strokes enough", folder=kept)
+
+
+def learn(options: list[str]) -> Any:
+    """Run the training command."""
+    from typer import Typer
+    from typer.testing import CliRunner
+
+    import drum2midi.training.rhythm as training
+
+    app = Typer()
+    app.command()(training._main)
+    return CliRunner().invoke(app, options)

@@ -5,18 +5,22 @@
 
 4/4 performances of the Groove MIDI Dataset's train split are played on kits drawn at random, and
 the model that ships hears them: its mistakes are those that the rhythm has to mend. What it heard
-is kept in WORK, so that a run that was stopped goes on. For each class a small network then
+is kept in WORK, so that a run that was stopped goes on; WORK belongs to one set of grooves and
+kits and to one model. For each class a small network then
 learns, from what is heard around moments, by how many logits more or less likely a stroke is
 than what is heard of the class itself says.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -28,9 +32,9 @@ from drum2midi.classifier import load_models
 from drum2midi.drums import SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
-from drum2midi.files import replacing
+from drum2midi.files import check_writable, replacing
 from drum2midi.heeding import heed_recording, pulse_of
-from drum2midi.model import Activations, log_odds
+from drum2midi.model import Activations, log_odds, shipped_model
 from drum2midi.rhythm import CLASSES, describe_rhythm, with_company
 from drum2midi.sides import FEWEST, find_moments, heard_at
 from drum2midi.training import oneshots, render
@@ -42,9 +46,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RATE: Final = 44100
-TIMES: Final = 3
-"""How often each performance is played, on another kit and in another room every time."""
-
 _LONGEST: Final = 100.0  # seconds of a performance
 _LEAD_IN: Final = 0.4
 _TAIL: Final = 2.0
@@ -58,6 +59,7 @@ _EPOCHS: Final = 4
 _BATCH: Final = 1024
 _RATE: Final = 2e-3
 _DECAY: Final = 1e-3
+_LEAST_SCALE: Final = 0.1
 _MOST: Final = 6.0  # logits: what is heard is no surer than this
 
 
@@ -128,23 +130,128 @@ def _struck(
     return struck
 
 
-def hear_grooves(
-    work: Path, files: Sequence[GrooveFile], library: oneshots.Library, impulses: Path, *,
-    part: int = 0, parts: int = 1,
-) -> None:  # fmt: skip
-    """Hear every performance `TIMES` times, those of one part of the work; skip what is there."""
-    rooms = read_impulses(impulses)
-    for number in range(part, TIMES * len(files), parts):
-        path = work / f"{number:05d}.npz"
-        if path.exists():
-            continue
-        arrays: dict[str, Any] = (
-            hear_groove(number, files[number % len(files)], library, rooms) or {}
+@dataclass(frozen=True)
+class Hearing:
+    """What is to be heard, on which kits and in which rooms, and where that is kept.
+
+    Attributes
+    ----------
+    work : Path
+        Folder of ``NUMBER.npz``, as `hear_groove` returns them.
+    files : tuple of GrooveFile
+        Performance `number` is of file `number % len(files)`.
+    times : int
+        How often each is played, on another kit and in another room every time.
+    shots : tuple of Path
+        Folders of one-shots.
+    held_out : tuple of str
+        Kits that are not played.
+    impulses : Path
+        Folder of rooms.
+    """
+
+    work: Path
+    files: tuple[GrooveFile, ...]
+    times: int
+    shots: tuple[Path, ...]
+    held_out: tuple[str, ...]
+    impulses: Path
+
+    def paths(self) -> list[Path]:
+        """Where what is heard of every performance lies."""
+        return [self.work / f"{n:05d}.npz" for n in range(self.times * len(self.files))]
+
+    def about(self) -> dict[str, Any]:
+        """What a folder of work belongs to."""
+        indices = b"".join((folder / "index.csv").read_bytes() for folder in self.shots)
+        return {
+            "grooves": [file.name for file in self.files],
+            "oneshots": hashlib.sha256(indices).hexdigest(),
+            "held_out": sorted(self.held_out),
+            "model": hashlib.sha256(shipped_model().read_bytes()).hexdigest(),
+        }
+
+
+def hear_grooves(hearing: Hearing, *, processes: int) -> None:
+    """Hear every performance that was not heard yet.
+
+    Raises
+    ------
+    InputError
+        If something cannot be read, or the folder of work belongs to other material.
+    """
+    _claim(hearing)
+    missing = [number for number, path in enumerate(hearing.paths()) if not path.exists()]
+    if not missing:
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(_hear_one, hearing, number) for number in missing]
+        try:
+            for done, task in enumerate(tasks, 1):
+                task.result()
+                if done % 100 == 0 or done == len(tasks):
+                    print(f"{done} of {len(tasks)} heard", flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _claim(hearing: Hearing) -> None:
+    """Make the folder of work, or see that it is of the same material."""
+    path = hearing.work / "about.json"
+    try:
+        hearing.work.mkdir(parents=True, exist_ok=True)
+        about = hearing.about()
+        if not path.exists():
+            with replacing(path) as target:
+                target.write_text(json.dumps(about), encoding="utf-8")
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{hearing.work}: {error}") from None
+    if before != about:
+        raise InputError(
+            f"{hearing.work}: heard of other grooves or kits, or by another model; "
+            "name another folder"
         )
-        with replacing(path) as target, target.open("wb") as stream:
-            np.savez(stream, **arrays)
-        if number % 100 < parts:
-            print(f"{number} of {TIMES * len(files)} heard", flush=True)
+
+
+@lru_cache(maxsize=1)
+def _material(
+    shots: tuple[Path, ...], held_out: tuple[str, ...], impulses: Path
+) -> tuple[oneshots.Library, Sequence[NDArray[np.float32]]]:
+    """One-shots and rooms, read once in every process."""
+    library = oneshots.load_library(*shots, without=held_out, sample_rate=RATE)
+    return library, read_impulses(impulses)
+
+
+def _hear_one(hearing: Hearing, number: int) -> None:
+    library, rooms = _material(hearing.shots, hearing.held_out, hearing.impulses)
+    file = hearing.files[number % len(hearing.files)]
+    try:
+        arrays: dict[str, Any] = hear_groove(number, file, library, rooms) or {}
+    except OSError as error:
+        raise InputError(f"{file.path}: {error}") from None
+    with replacing(hearing.paths()[number]) as target, target.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def read_heard(hearing: Hearing) -> list[dict[str, NDArray[Any]]]:
+    """What was heard of all performances, less those with too few strokes.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, or nothing was heard of any.
+    """
+    found = []
+    for path in hearing.paths():
+        try:
+            with np.load(path) as stored:
+                found.append(dict(stored))
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: damaged ({error}); delete it and run again") from None
+    if not any(found):
+        raise InputError(f"{hearing.work}: no performance has strokes enough to learn from")
+    return [arrays for arrays in found if arrays]
 
 
 def fit_rhythm(examples: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[np.float16]]:
@@ -187,7 +294,8 @@ def fit_rhythm(examples: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray
             [told, own[:, column : column + 1]], struck[:, row : row + 1].astype(np.float32),
             sample_weight=weights, batch_size=_BATCH, epochs=_EPOCHS, verbose=2,
         )  # fmt: skip
-        scale = float(network.get_layer("own").get_weights()[0].item())
+        # What is heard of the class counts as it is; the rhythm's share is told in its logits.
+        scale = max(float(network.get_layer("own").get_weights()[0].item()), _LEAST_SCALE)
         w1, b1, w2, b2, w3 = says.get_weights()
         layers.append((w1, b1, w2, b2, w3[:, 0] / scale))
     names = ("w1", "b1", "w2", "b2", "w3")
@@ -211,47 +319,31 @@ def _build(numbers: int) -> tuple[Any, Any]:
     return keras.Model([told, own], keras.layers.Add()([said, scaled])), keras.Model(told, said)
 
 
-def _read(work: Path) -> Iterator[dict[str, NDArray[Any]]]:
-    for path in sorted(work.glob("*.npz")):
-        with np.load(path) as stored:
-            if stored.files:
-                yield dict(stored)
-
-
-def _hear_part(
-    part: int, *, parts: int, work: Path, files: Sequence[GrooveFile], shots: Sequence[Path],
-    held_out: Sequence[str], impulses: Path,
-) -> None:  # fmt: skip
-    library = oneshots.load_library(*shots, without=held_out, sample_rate=RATE)
-    hear_grooves(work, files, library, impulses, part=part, parts=parts)
-
-
 def _main(
     work: Annotated[Path, typer.Argument(metavar="WORK", help="What is heard is kept here.")],
     shots: Annotated[list[Path], typer.Option("--oneshots", help="Kits; repeatable.")],
     grooves: Annotated[Path, typer.Option()],
     impulses: Annotated[Path, typer.Option()],
     hold_out: Annotated[list[str] | None, typer.Option(help="A kit to leave out.")] = None,
-    processes: Annotated[int, typer.Option(min=1)] = os.cpu_count() or 1,
+    times: Annotated[int, typer.Option(min=1, help="How often each groove is played.")] = 3,
+    processes: Annotated[int, typer.Option(min=1, help="Each reads all kits.")] = 2,
     out: Annotated[Path, typer.Option(help="The .npz to write.")] = Path(__file__).parents[1]
     / "rhythm.npz",
 ) -> None:
     """Hear the grooves and learn what drummers play around a stroke."""
     try:
-        files = [f for f in list_grooves(grooves, split="train") if f.metre == _COMMON]
-        work.mkdir(parents=True, exist_ok=True)
-        make = partial(
-            _hear_part, parts=processes, work=work, files=files, shots=shots,
-            held_out=hold_out or [], impulses=impulses,
-        )  # fmt: skip
-        with ProcessPoolExecutor(processes) as pool:
-            list(pool.map(make, range(processes)))
-        networks: dict[str, Any] = fit_rhythm(list(_read(work)))
+        check_writable(out)
+        files = [file for file in list_grooves(grooves, split="train") if file.metre == _COMMON]
+        if not files:
+            raise InputError(f"{grooves}: no 4/4 performance of the train split")
+        hearing = Hearing(work, tuple(files), times, tuple(shots), tuple(hold_out or ()), impulses)
+        hear_grooves(hearing, processes=processes)
+        networks: dict[str, Any] = fit_rhythm(read_heard(hearing))
+        with replacing(out) as target, target.open("wb") as stream:
+            np.savez_compressed(stream, **networks)
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         raise typer.Exit(1) from None
-    with replacing(out) as target, target.open("wb") as stream:
-        np.savez_compressed(stream, **networks)
     typer.echo(f"{out}: {len(CLASSES)} networks")
 
 
