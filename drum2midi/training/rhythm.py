@@ -28,28 +28,28 @@ import mir_eval
 import numpy as np
 import typer
 
-from drum2midi.classifier import load_models
 from drum2midi.drums import SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
 from drum2midi.files import check_writable, replacing
 from drum2midi.heeding import heed_recording, pulse_of
-from drum2midi.model import Activations, log_odds, shipped_model
+from drum2midi.model import Activations, load_model, log_odds, shipped_model
 from drum2midi.rhythm import CLASSES, describe_rhythm, with_company
 from drum2midi.sides import FEWEST, find_moments, heard_at
 from drum2midi.training import oneshots, render
 from drum2midi.training.grooves import GrooveFile, Stroke, list_grooves, read_groove
 from drum2midi.training.pieces import read_impulses
+from drum2midi.training.rendered_set import RATE
 from drum2midi.transcription import Metre
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-RATE: Final = 44100
+_SEED: Final = 77
 _LONGEST: Final = 100.0  # seconds of a performance
-_LEAD_IN: Final = 0.4
-_TAIL: Final = 2.0
-_WINDOW: Final = 0.05
+_LEAD_IN: Final = 0.4  # seconds
+_TAIL: Final = 2.0  # seconds
+_WINDOW: Final = 0.05  # seconds between a moment and the stroke that it is of
 _LOYALTIES: Final = (1.0, 0.65)
 _BLENDS: Final = 0.15
 _COMMON: Final = Metre(4, 4)
@@ -59,7 +59,7 @@ _EPOCHS: Final = 4
 _BATCH: Final = 1024
 _RATE: Final = 2e-3
 _DECAY: Final = 1e-3
-_LEAST_SCALE: Final = 0.1
+_LEAST_SCALE: Final = 0.1  # of what is heard; were it nothing, the rhythm's share would be endless
 _MOST: Final = 6.0  # logits: what is heard is no surer than this
 
 
@@ -81,7 +81,7 @@ def hear_groove(
     dict of array, or None where there are too few strokes
         `around` (moments, numbers), `heard` (moments, 5) and `struck` (moments, 4), of `CLASSES`.
     """
-    rng = np.random.default_rng((77, number))
+    rng = np.random.default_rng((_SEED, number))
     strokes = _excerpt(file, rng)
     if len(strokes) < 2 * FEWEST:
         return None
@@ -89,7 +89,7 @@ def hear_groove(
     played = render.render(
         strokes, kit, rooms, rng, seconds=strokes[-1].onset + _TAIL, rate=RATE, window=1
     )
-    model, _ = load_models(None)
+    model = load_model()
     audio = 0.8 * played.audio / np.abs(played.audio).max()
     features = log_mel(in_silence([audio.astype(np.float32)], model.features), model.features)
     heeded = heed_recording(model.activations(features), features, replace(model.picking, rhythm=0))
@@ -294,7 +294,7 @@ def fit_rhythm(examples: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray
             [told, own[:, column : column + 1]], struck[:, row : row + 1].astype(np.float32),
             sample_weight=weights, batch_size=_BATCH, epochs=_EPOCHS, verbose=2,
         )  # fmt: skip
-        # What is heard of the class counts as it is; the rhythm's share is told in its logits.
+        # In logits of what is heard, which then counts as it is.
         scale = max(float(network.get_layer("own").get_weights()[0].item()), _LEAST_SCALE)
         w1, b1, w2, b2, w3 = says.get_weights()
         layers.append((w1, b1, w2, b2, w3[:, 0] / scale))
