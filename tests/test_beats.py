@@ -313,3 +313,19 @@ def test_jittered_loops_have_their_exact_tempo(cut: bool) -> None:
         rough = 0.012 + np.arange(17) * (beats[1] - beats[0]) * 1.001
         _, period = steady_line(rough, Strokes.of(hits), duration=duration)
         assert abs(60 / period - true) < 0.02
+
+
+def test_a_snare_between_the_beats_does_not_bend_a_steady_tempo() -> None:
+    """To slide onto it and back would cost a tracked pulse little."""
+    sixteenth, bars = 60 / 170 / 4, 36
+    groove = {KICK: (0, 3, 8, 11), SNARE: (4, 12), CLOSED_HAT: tuple(range(0, 16, 2))}
+    blast = {KICK: tuple(range(16)), SNARE: (3, 7, 11, 15)}
+    hits = [
+        Hit(0.5 + (16 * bar + place) * sixteenth, drum, 100)
+        for bar in range(bars)
+        for drum, places in (blast if 12 <= bar < 20 else groove).items()
+        for place in places
+    ]
+    grid = track_beats(hits, duration=60)
+    beats = 0.5 + 4 * sixteenth * np.arange(4 * bars)
+    assert share_found(beats, grid.beat_times[:-1], window=0.02) > 0.98
