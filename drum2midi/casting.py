@@ -9,7 +9,8 @@ A hi-hat is open against closed ones: where even those that sound closed ring a 
 only those that ring clearly more were opened.
 
 A stick that plays the hats does not go over to the ride for a stroke or two: among strokes that
-are clearly the hats', one that might be either is no ride. Nor are there crashes in crowds.
+are clearly the hats', one that might be either is no ride. Nor are there crashes in crowds. And
+where it runs on evenly, a hat that falls into its step with the kick is its own, not the foot's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from drum2midi.drums import (
     CRASH,
     DRUMS,
     HIGH_TOM,
+    KICK,
     OPEN_HAT,
     PEDAL_HAT,
     RIDE,
@@ -68,6 +70,8 @@ _COMPANY: Final = 4  # strokes on either side without which it is in none
 _SURE: Final = 4.0  # logits, at most, by which a stroke speaks for hats or cymbals
 _ITSELF: Final = 0.25  # weight of what the stroke itself sounds like, against the mean around it
 _RATHER_HATS: Final = -1.0  # logits from which on it is a hi-hat's
+_STEP: Final = 0.3  # seconds, at most, from stroke to stroke of a stick that runs on
+_EVEN: Final = 0.25  # of a step by which two that are even may differ
 
 
 def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
@@ -86,9 +90,10 @@ def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]
     tuple of Hit
         By onset. All strokes of the high tom are the snare's now, less those that the snare
         was heard to play as well, or none is; rides may be hi-hats, less those that the hats
-        were heard to play as well; open hi-hats may be closed or pedal ones.
+        were heard to play as well; open hi-hats may be closed or pedal ones, and pedal ones closed.
     """
-    return _close_hats(_keep_to_hats(_cast_snare(hits, activations), activations), activations)
+    hats = _keep_to_hats(_cast_snare(hits, activations), activations)
+    return _run_on(_close_hats(hats, activations))
 
 
 def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
@@ -168,6 +173,29 @@ def _close_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
         for i, hit in enumerate(hats)
     )
     return tuple(replace(h, drum=next(drums)) if h.drum.scoring == "HH" else h for h in hits)
+
+
+def _run_on(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Give the stick what the foot seems to play on a kick, in step with a run of the stick."""
+    stick = np.array([hit.onset for hit in hits if hit.drum in (CLOSED_HAT, OPEN_HAT)])
+    kicks = np.array([hit.onset for hit in hits if hit.drum is KICK])
+    return tuple(
+        replace(hit, drum=CLOSED_HAT)
+        if hit.drum is PEDAL_HAT
+        and (np.abs(kicks - hit.onset) < _SAME).any()
+        and _in_step(hit.onset, stick)
+        else hit
+        for hit in hits
+    )
+
+
+def _in_step(onset: float, stick: NDArray[np.float64]) -> bool:
+    """Whether strokes of a stick lie as far before as after, and near."""
+    before, after = stick[stick < onset - _SAME], stick[stick > onset + _SAME]
+    if not len(before) or not len(after):
+        return False
+    left, right = onset - before[-1], after[0] - onset
+    return bool(max(left, right) < _STEP and abs(left - right) < _EVEN * min(left, right))
 
 
 def describe_part(hits: Sequence[Hit]) -> NDArray[np.float64]:

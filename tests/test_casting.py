@@ -223,6 +223,29 @@ def test_rides_among_rides_and_crashes_stay(drums: list[Drum]) -> None:
     assert [hit.drum for hit in cast_parts(hits, activations)] == drums
 
 
+def cast_hats(drums: dict[int, Drum], kicks: tuple[int, ...], step: float = 0.15) -> list[Drum]:
+    """What becomes of twelve even hats, closed but for some, beside kicks."""
+    played = [Hit(1.0 + step * i, drums.get(i, CLOSED_HAT), 80) for i in range(12)]
+    played += [Hit(1.0 + step * i, KICK, 100) for i in kicks]
+    quiet = np.full((400, len(DRUMS)), 0.01, np.float32)
+    cast = cast_parts(by_onset(played), Activations(quiet[:, :5], quiet, quiet, RATE))
+    return [hit.drum for hit in cast if hit.drum is not KICK]
+
+
+def test_a_pedal_on_a_kick_in_step_with_the_stick_is_the_stick() -> None:
+    assert cast_hats({5: PEDAL_HAT}, kicks=(0, 5)) == [CLOSED_HAT] * 12
+
+
+@pytest.mark.parametrize(
+    ("pedals", "kicks", "step"),
+    [((5,), (0, 4), 0.15), ((5,), (5,), 0.4), ((0,), (0,), 0.15), ((5, 6), (5,), 0.15)],
+    ids=["without a kick", "too slow to run", "before the stick", "out of step"],
+)
+def test_other_pedals_stay(pedals: tuple[int, ...], kicks: tuple[int, ...], step: float) -> None:
+    cast = cast_hats(dict.fromkeys(pedals, PEDAL_HAT), kicks, step)
+    assert [i for i, drum in enumerate(cast) if drum is PEDAL_HAT] == list(pedals)
+
+
 def test_strokes_of_the_snare_are_company_for_a_tom_on_the_same_part() -> None:
     """A solo on one drum, half of whose strokes were heard as the snare's."""
     hits = [Hit(0.25 * i, (SNARE, HIGH_TOM)[i % 2], 90, 0.9) for i in range(1, 60)]
