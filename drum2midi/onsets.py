@@ -2,7 +2,8 @@
 
 A stroke is decided by the activation of its class (kick, snare, toms, hi-hat,
 cymbals), there and where the music comes again; which drum of the class it was by the
-drums' own activations.
+drums' own activations. Where other instruments keep raising doubt and hardly a
+stroke is sure, before the drums come in or where there are none, unsure ones are no strokes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from drum2midi.drums import DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings, log_odds
 from drum2midi.peaks import find_peaks
+from drum2midi.sides import find_moments
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -33,6 +35,11 @@ echoes and rattling wires, would be such: they have to be surer than others."""
 
 _RATHER_A_HAT: Final = 0.75
 """Logits by which a hi-hat must be likelier than a cymbal for the cymbal not to be believed."""
+
+_SURE: Final = 0.8  # activation from which on a stroke needs no company
+_NEAR: Final = 2.5  # seconds before and after a stroke in which it has company
+_MUCH_DOUBT: Final = 10  # moments in that time; of a stroke in silence there are one or two
+_FEW: Final = 0.1  # share of those moments, sure ones below which mean that nobody drums
 
 # Classes of which two drums can be struck at once: a snare and its rim cannot, two toms can.
 _SEVERAL: Final = frozenset({"TT", "CY"})
@@ -86,7 +93,23 @@ def pick_hits(
                 hits += struck
     order = {drum: i for i, drum in enumerate(DRUMS)}
     hits.sort(key=lambda hit: (hit.onset, order[hit.drum]))
-    return _chords(hits, settings.chord)
+    return _chords(_without_strays(hits, activations, _moved(_SURE, sensitivity)), settings.chord)
+
+
+def _without_strays(hits: list[Hit], activations: Activations, sure: float) -> list[Hit]:
+    """Hits by onset, less unsure ones where next to nothing of much that might be one is sure."""
+    doubts = find_moments(activations.classes) / activations.frame_rate
+    certain = np.array([hit.onset for hit in hits if hit.confidence >= sure])
+
+    def near(times: NDArray[np.float64], hit: Hit) -> int:
+        edges = np.searchsorted(times, [hit.onset - _NEAR, hit.onset + _NEAR])
+        return int(edges[1] - edges[0])
+
+    def is_stray(hit: Hit) -> bool:
+        doubt = near(doubts, hit)
+        return doubt >= _MUCH_DOUBT and near(certain, hit) < _FEW * doubt
+
+    return [hit for hit in hits if hit.confidence >= sure or not is_stray(hit)]
 
 
 def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:

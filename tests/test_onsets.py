@@ -144,3 +144,26 @@ def test_hats_that_the_foot_closes_may_be_fainter() -> None:
         for pedal in (0.0, 0.4, 0.9)
     }  # fmt: skip
     assert times == {0.0: [1.5], 0.4: [0.5, 1.5], 0.9: [1.5]}
+
+
+def doubt(*strokes: tuple[float, Drum, float, float]) -> Activations:
+    """Strokes among four things a second that hardly sound like one, as guitars do."""
+    faint = ((0.25 * i + 0.1, SNARE, 0.2, 60.0) for i in range(39))
+    return bells(*strokes, *faint, frames=1000)
+
+
+@pytest.mark.parametrize(("height", "left"), [(0.7, 0), (0.9, 1)])
+def test_an_unsure_stroke_where_nobody_drums_is_none(height: float, left: int) -> None:
+    assert len(pick_hits(doubt((5.0, KICK, height, 90)), PickSettings())) == left
+
+
+def test_an_unsure_stroke_in_silence_or_in_company_stays() -> None:
+    unsure = (5.0, KICK, 0.7, 90.0)
+    assert len(pick_hits(bells(unsure, frames=1000), PickSettings())) == 1
+    company = [(4.0 + 0.5 * i, FLOOR_TOM, 0.95, 90.0) for i in range(4)]
+    assert len(pick_hits(doubt(unsure, *company), PickSettings())) == 5
+
+
+def test_who_wants_to_hear_ghosts_hears_them_where_nobody_drums() -> None:
+    heard = pick_hits(doubt((5.0, KICK, 0.7, 90)), PickSettings(), sensitivity=1.0)
+    assert KICK in {hit.drum for hit in heard}
