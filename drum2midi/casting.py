@@ -190,12 +190,16 @@ def _run_on(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
 
 def _in_step(onset: float, stick: NDArray[np.float64]) -> bool:
-    """Whether strokes of a stick lie as far before as after, and near."""
-    before, after = stick[stick < onset - _SAME], stick[stick > onset + _SAME]
-    if not len(before) or not len(after):
+    """Whether a stick comes as soon after as before, and went at that pace already or goes on."""
+    first, last = np.searchsorted(stick, [onset - _SAME, onset + _SAME])
+    if first < last or first == 0 or last == len(stick):
         return False
-    left, right = onset - before[-1], after[0] - onset
-    return bool(max(left, right) < _STEP and abs(left - right) < _EVEN * min(left, right))
+    steps = np.diff([*stick[max(first - 2, 0) : first], onset, *stick[last : last + 2]])
+    here = min(first, 2) - 1  # the step that leads to the onset
+    step = steps[here]
+    even = np.abs(steps - step) < _EVEN * np.minimum(steps, step)
+    runs = even[:here].any() or even[here + 2 :].any()
+    return bool(max(step, steps[here + 1]) < _STEP and even[here + 1] and runs)
 
 
 def describe_part(hits: Sequence[Hit]) -> NDArray[np.float64]:

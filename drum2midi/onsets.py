@@ -37,9 +37,10 @@ _RATHER_A_HAT: Final = 0.75
 """Logits by which a hi-hat must be likelier than a cymbal for the cymbal not to be believed."""
 
 _SURE: Final = 0.8  # activation from which on a stroke needs no company
+_SAME: Final = 0.05  # seconds between a stroke and the moment that it is
 _NEAR: Final = 2.5  # seconds before and after a stroke in which it has company
-_MUCH_DOUBT: Final = 10  # moments in that time; of a stroke in silence there are one or two
-_FEW: Final = 0.1  # share of those moments, sure ones below which mean that nobody drums
+_MUCH: Final = 10  # moments without a stroke in that time; in silence there is next to none
+_FEW: Final = 0.2  # strokes to such a moment below which nobody drums
 
 # Classes of which two drums can be struck at once: a snare and its rim cannot, two toms can.
 _SEVERAL: Final = frozenset({"TT", "CY"})
@@ -93,23 +94,29 @@ def pick_hits(
                 hits += struck
     order = {drum: i for i, drum in enumerate(DRUMS)}
     hits.sort(key=lambda hit: (hit.onset, order[hit.drum]))
-    return _chords(_without_strays(hits, activations, _moved(_SURE, sensitivity)), settings.chord)
+    sure = min(_SURE, _moved(_SURE, sensitivity))
+    return _without_strays(_chords(hits, settings.chord), activations, sure)
 
 
-def _without_strays(hits: list[Hit], activations: Activations, sure: float) -> list[Hit]:
-    """Hits by onset, less unsure ones where next to nothing of much that might be one is sure."""
-    doubts = find_moments(activations.classes) / activations.frame_rate
-    certain = np.array([hit.onset for hit in hits if hit.confidence >= sure])
+def _without_strays(
+    hits: tuple[Hit, ...], activations: Activations, sure: float
+) -> tuple[Hit, ...]:
+    """Hits by onset, less unsure ones where what might be a stroke hardly ever is one."""
+    strokes = np.unique([hit.onset for hit in hits])
+    moments = find_moments(activations.classes) / activations.frame_rate
+    edges = np.searchsorted(strokes, moments[:, None] + np.array([-_SAME, _SAME]))
+    others = moments[edges[:, 0] == edges[:, 1]]
+    certain = {hit.onset for hit in hits if hit.confidence >= sure}
 
-    def near(times: NDArray[np.float64], hit: Hit) -> int:
-        edges = np.searchsorted(times, [hit.onset - _NEAR, hit.onset + _NEAR])
-        return int(edges[1] - edges[0])
+    def near(times: NDArray[np.float64], onset: float) -> int:
+        first, last = np.searchsorted(times, [onset - _NEAR, onset + _NEAR])
+        return int(last - first)
 
-    def is_stray(hit: Hit) -> bool:
-        doubt = near(doubts, hit)
-        return doubt >= _MUCH_DOUBT and near(certain, hit) < _FEW * doubt
+    def is_stray(onset: float) -> bool:
+        doubt = near(others, onset)
+        return doubt >= _MUCH and near(strokes, onset) < _FEW * doubt
 
-    return [hit for hit in hits if hit.confidence >= sure or not is_stray(hit)]
+    return tuple(hit for hit in hits if hit.onset in certain or not is_stray(hit.onset))
 
 
 def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -240,6 +240,13 @@ def test_tempo_change() -> None:
     assert firsts > 0.9
 
 
+def test_tempi_in_a_simple_proportion() -> None:
+    """Three beats of the second last as long as four of the first."""
+    hits, beats, _ = join((ROCK, 14, 0.3125, 0), (ROCK, 20, 0.3125 * 4 / 3, 0))
+    grid = track_beats(hits, duration=beats[-1] + 2.0)
+    assert scores(grid, beats, beats)[0] > 0.95
+
+
 def test_metre_change() -> None:
     hits, beats, bars = join((ROCK, 16, 0.25, 0), (WALTZ, 16, 0.25, 0))
     grid = track_beats(hits, duration=60)
@@ -315,17 +322,18 @@ def test_jittered_loops_have_their_exact_tempo(cut: bool) -> None:
         assert abs(60 / period - true) < 0.02
 
 
-def test_a_snare_between_the_beats_does_not_bend_a_steady_tempo() -> None:
-    """To slide onto it and back would cost a tracked pulse little."""
-    sixteenth, bars = 60 / 170 / 4, 36
+def test_a_groove_between_the_beats_does_not_bend_a_steady_tempo() -> None:
+    """To slide onto it and back, over hats on all sixteenths, would cost a tracked pulse little."""
+    sixteenth, bars = 60 / 170 / 4, 48
     groove = {KICK: (0, 3, 8, 11), SNARE: (4, 12), CLOSED_HAT: tuple(range(0, 16, 2))}
-    blast = {KICK: tuple(range(16)), SNARE: (3, 7, 11, 15)}
+    late = {KICK: (1, 9), SNARE: (5, 13), CLOSED_HAT: tuple(range(16))}
+    rng = np.random.default_rng(0)
     hits = [
-        Hit(0.5 + (16 * bar + place) * sixteenth, drum, 100)
+        Hit(0.5 + (16 * bar + place) * sixteenth + rng.normal(0.0, 0.008), drum, 100)
         for bar in range(bars)
-        for drum, places in (blast if 12 <= bar < 20 else groove).items()
+        for drum, places in (late if 16 <= bar < 26 else groove).items()
         for place in places
     ]
-    grid = track_beats(hits, duration=60)
+    grid = track_beats(hits, duration=80)
     beats = 0.5 + 4 * sixteenth * np.arange(4 * bars)
-    assert share_found(beats, grid.beat_times[:-1], window=0.02) > 0.98
+    assert share_found(beats, grid.beat_times[:-1], window=0.03) > 0.98

@@ -238,12 +238,27 @@ def test_a_pedal_on_a_kick_in_step_with_the_stick_is_the_stick() -> None:
 
 @pytest.mark.parametrize(
     ("pedals", "kicks", "step"),
-    [((5,), (0, 4), 0.15), ((5,), (5,), 0.4), ((0,), (0,), 0.15), ((5, 6), (5,), 0.15)],
-    ids=["without a kick", "too slow to run", "before the stick", "out of step"],
+    [
+        ((5,), (0, 4), 0.15),
+        ((5,), (5,), 0.4),
+        ((0,), (0,), 0.15),
+        ((5, 6), (5,), 0.15),
+        (tuple(range(0, 12, 2)), tuple(range(0, 12, 2)), 0.25),
+    ],
+    ids=["without a kick", "too slow", "before the stick", "out of step", "between the stick's"],
 )
 def test_other_pedals_stay(pedals: tuple[int, ...], kicks: tuple[int, ...], step: float) -> None:
     cast = cast_hats(dict.fromkeys(pedals, PEDAL_HAT), kicks, step)
     assert [i for i, drum in enumerate(cast) if drum is PEDAL_HAT] == list(pedals)
+
+
+def test_a_pedal_with_the_stick_at_once_stays() -> None:
+    at = [1.0 + 0.15 * i for i in range(12)]
+    played = [Hit(time, CLOSED_HAT, 80) for time in (*at[:5], at[5] + 0.028, *at[6:])]
+    played += [Hit(at[5], PEDAL_HAT, 80), Hit(at[5], KICK, 100)]
+    quiet = np.full((400, len(DRUMS)), 0.01, np.float32)
+    cast = cast_parts(by_onset(played), Activations(quiet[:, :5], quiet, quiet, RATE))
+    assert [hit.onset for hit in cast if hit.drum is PEDAL_HAT] == [at[5]]
 
 
 def test_strokes_of_the_snare_are_company_for_a_tom_on_the_same_part() -> None:

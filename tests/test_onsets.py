@@ -160,8 +160,23 @@ def test_an_unsure_stroke_where_nobody_drums_is_none(height: float, left: int) -
 def test_an_unsure_stroke_in_silence_or_in_company_stays() -> None:
     unsure = (5.0, KICK, 0.7, 90.0)
     assert len(pick_hits(bells(unsure, frames=1000), PickSettings())) == 1
-    company = [(4.0 + 0.5 * i, FLOOR_TOM, 0.95, 90.0) for i in range(4)]
-    assert len(pick_hits(doubt(unsure, *company), PickSettings())) == 5
+    company = [(3.0 + 0.5 * i, FLOOR_TOM, 0.95, 90.0) for i in range(9) if i != 4]
+    assert len(pick_hits(doubt(unsure, *company), PickSettings())) == 9
+
+
+def test_unsure_strokes_are_each_other_s_company() -> None:
+    groove = [(1.0 + 0.5 * i, (KICK, SNARE)[i % 2], 0.7, 90.0) for i in range(16)]
+    assert len(pick_hits(doubt(*groove), PickSettings())) == 16
+
+
+def test_an_unsure_stroke_in_one_chord_with_a_sure_one_stays() -> None:
+    chord = ((5.0, CRASH, 0.95, 90.0), (5.004, KICK, 0.7, 90.0))
+    assert {hit.drum for hit in pick_hits(doubt(*chord), PickSettings())} == {CRASH, KICK}
+
+
+def test_who_wants_to_hear_what_is_certain_still_hears_it_where_nobody_drums() -> None:
+    heard = pick_hits(doubt((5.0, KICK, 0.97, 90)), PickSettings(), sensitivity=0.0)
+    assert [hit.drum for hit in heard] == [KICK]
 
 
 def test_who_wants_to_hear_ghosts_hears_them_where_nobody_drums() -> None:

@@ -37,7 +37,7 @@ _TOGETHER: Final = 0.15  # of a pulse: so near, the tracked one and a steady one
 _ALONG: Final = 0.9  # of the time; then the steady one will do
 _ON_FOURTH: Final = 0.06  # of a pulse from a fourth of the steady one; by chance half of the time
 _SLID: Final = 0.87  # of the time; then it is the steady one from which a tracked one slid
-_ENDS: Final = 8  # pulses at either end
+_AS_LONG: Final = 0.12  # of a pulse by which a tracked one may be longer or shorter meanwhile
 _BETTER: Final = 0.1  # nats a stroke by which the tracked one has to fit better to be right
 # Nats against bars of so many beats: rarer in what people record than in what was learnt from.
 _RARER: Final = {3: 0.3, 5: 1.0, 6: 0.3, 7: 1.0, 12: 0.3}
@@ -161,27 +161,20 @@ def _pulses(
     if steady or np.mean(np.abs(place - np.round(place)) < _TOGETHER) > _ALONG:
         return [constant]
     fits = [fold(strokes, pulse, 1, 0).fit for pulse in (tracked, constant)]
-    better = fits[0] > fits[1] + _BETTER
-    if _has_slid(place) and (_is_back(place) or not better):
-        return [constant]
-    return [tracked] if better else [tracked, constant]
+    if fits[0] > fits[1] + _BETTER:
+        return [tracked]
+    return [constant] if _has_slid(place) else [tracked, constant]
 
 
 def _has_slid(place: NDArray[np.float64]) -> bool:
-    """Whether a tracked pulse, at these phases of the steady one, is that or slid from it.
+    """Whether a tracked pulse, at these phases of the steady one, is that and slides from it.
 
     Where drums fill all sixteenths, a tracked pulse may slide to another of them and back, which
-    costs it little; a tempo that truly moves comes to rest anywhere.
+    costs it little; one whose tempo truly moves has another length or comes to rest anywhere.
     """
     on_fourths = np.abs(place - np.round(4.0 * place) / 4.0) < _ON_FOURTH
-    return bool(on_fourths.mean() > _SLID)
-
-
-def _is_back(place: NDArray[np.float64]) -> bool:
-    """Whether a pulse ends as it began, rather than after a rest or a cut."""
-    moved = place - np.arange(len(place))
-    off = float(np.median(moved[-_ENDS:]) - np.median(moved[:_ENDS]))
-    return abs(off - round(off)) < 2.0 * _ON_FOURTH
+    as_long = np.abs(np.diff(place) - 1.0) < _AS_LONG
+    return bool(on_fourths.mean() > _SLID and as_long.mean() > _SLID)
 
 
 def _comfortable_period(beat: float) -> float:
