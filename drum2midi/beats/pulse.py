@@ -183,11 +183,13 @@ def steady_pulse(strokes: Strokes, pulse: NDArray[np.float64]) -> NDArray[np.flo
     """The pulse of one tempo throughout on which most of a given one lies."""
     period = steady_period(strokes.times, strokes.weights, float(np.median(np.diff(pulse))))
     inside = pulse[(pulse > strokes.times[0] - period) & (pulse < strokes.times[-1] + period)]
-    # Most of the given pulse lies on one of four phases: the mean would lie between them.
     turns = inside / period
+    # A pulse that slides lies on several of four phases: the mean of all would be none of them.
     fourths = np.angle(np.exp(8j * np.pi * turns).sum()) / (8 * np.pi) + np.arange(4) / 4
     off = turns - fourths[:, None]
-    phase = fourths[np.argmax((np.abs(off - np.round(off)) < 1 / 8).sum(axis=1))]
+    there = np.abs(off - np.round(off)) < 1 / 8
+    most = turns[there[np.argmax(there.sum(axis=1))]]
+    phase = np.angle(np.exp(2j * np.pi * most).sum()) / (2 * np.pi)
     first = np.floor(strokes.times[0] / period - phase)
     last = np.ceil(strokes.times[-1] / period - phase)
     return np.asarray(period * (phase + np.arange(first, last + 2)))
