@@ -93,7 +93,7 @@ def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]
         were heard to play as well; open hi-hats may be closed or pedal ones, and pedal ones closed.
     """
     hats = _keep_to_hats(_cast_snare(hits, activations), activations)
-    return _run_on(_close_hats(hats, activations))
+    return _keep_to_stick(_close_hats(hats, activations))
 
 
 def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
@@ -175,7 +175,7 @@ def _close_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
     return tuple(replace(h, drum=next(drums)) if h.drum.scoring == "HH" else h for h in hits)
 
 
-def _run_on(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def _keep_to_stick(hits: Sequence[Hit]) -> tuple[Hit, ...]:
     """Give the stick what the foot seems to play on a kick, in step with a run of the stick."""
     stick = np.array([hit.onset for hit in hits if hit.drum in (CLOSED_HAT, OPEN_HAT)])
     kicks = np.array([hit.onset for hit in hits if hit.drum is KICK])
@@ -192,14 +192,13 @@ def _run_on(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 def _in_step(onset: float, stick: NDArray[np.float64]) -> bool:
     """Whether a stick comes as soon after as before, and went at that pace already or goes on."""
     first, last = np.searchsorted(stick, [onset - _SAME, onset + _SAME])
-    if first < last or first == 0 or last == len(stick):
+    before, after = stick[:first][-2:], stick[last:][:2]
+    if first < last or not len(before) or not len(after):
         return False
-    steps = np.diff([*stick[max(first - 2, 0) : first], onset, *stick[last : last + 2]])
-    here = min(first, 2) - 1  # the step that leads to the onset
-    step = steps[here]
-    even = np.abs(steps - step) < _EVEN * np.minimum(steps, step)
-    runs = even[:here].any() or even[here + 2 :].any()
-    return bool(max(step, steps[here + 1]) < _STEP and even[here + 1] and runs)
+    step = onset - before[-1]
+    others = np.array([after[0] - onset, *np.diff(before), *np.diff(after)])
+    even = np.abs(others - step) < _EVEN * np.minimum(others, step)
+    return bool(max(step, others[0]) < _STEP and even[0] and even[1:].any())
 
 
 def describe_part(hits: Sequence[Hit]) -> NDArray[np.float64]:
