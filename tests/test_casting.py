@@ -74,6 +74,35 @@ def test_a_tom_on_every_backbeat_is_the_snare() -> None:
     assert [hit.onset for hit in cast] == [hit.onset for hit in by_onset(hits)]
 
 
+def with_kicks(share: float) -> list[Hit]:
+    """Floor toms, as the network hears a boomy kick, on a share of the groove's kicks."""
+    kicks = [hit for hit in groove() if hit.drum is KICK]
+    return [replace(hit, drum=FLOOR_TOM) for hit in kicks[: round(share * len(kicks))]]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_a_tom_that_only_sounds_with_the_kick_is_the_kick(share: float) -> None:
+    hits = by_onset([*groove(), *with_kicks(share)])
+    assert cast_parts(hits, heard(hits)) == tuple(groove())
+
+
+def test_a_fill_stays_where_kicks_sound_like_toms() -> None:
+    hits = by_onset([*groove(), *with_kicks(1.0), *fill(3, FLOOR_TOM, 4)])
+    cast = cast_parts(hits, heard(hits))
+    assert cast == tuple(by_onset([*groove(), *fill(3, FLOOR_TOM, 4)]))
+
+
+def test_toms_that_also_play_alone_stay_with_the_kick() -> None:
+    alone = [Hit(bar * BAR + 1.75, FLOOR_TOM, 100, 0.9) for bar in range(BARS)]
+    hits = by_onset([*groove(), *with_kicks(1.0), *alone])
+    assert cast_parts(hits, heard(hits)) == tuple(hits)
+
+
+def test_few_toms_with_a_kick_stay() -> None:
+    hits = by_onset([*groove(), *with_kicks(1.0)[: FEWEST - 1]])
+    assert cast_parts(hits, heard(hits)) == tuple(hits)
+
+
 def test_ghost_strokes_taken_for_a_tom_join_the_snare() -> None:
     ghosts = [Hit(bar * BAR + at, HIGH_TOM, 30, 0.5) for bar in range(BARS) for at in (0.8, 1.7)]
     hits = by_onset([*groove(), *ghosts])

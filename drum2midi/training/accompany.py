@@ -35,6 +35,11 @@ _GUITARS: Final = (24, 25, 26, 27, 28, 29, 29, 30, 30, 30)
 _KEYS: Final = (0, 1, 2, 4, 5, 6, 7, 11, 12, 16, 17, 18, 21)
 _PADS: Final = (48, 49, 50, 51, 52, 53, 54, 61, 62, 88, 89, 90, 91, 92, 94, 95)
 _LEADS: Final = (40, 52, 53, 54, 56, 57, 60, 64, 65, 66, 68, 71, 73, 75, 80, 81, 82, 85, 87)
+# All that plays tunes, but timpani and what comes after the woodblock: those are drums, or noises.
+_ANYTHING: Final = tuple(program for program in range(116) if program != 47)
+_STRANGE: Final = 0.25
+"""How often a part is played by an instrument that is not made for it."""
+
 # Bongos, congas, timbales, agogos, cabasa, maracas, guiro, claves, blocks,
 # triangles, shaker, tambourine, cowbell: heard beside a kit, but not of it.
 _PERCUSSION: Final = (*range(60, 79), 80, 81, 82, 69, 70, 82, 54, 56)
@@ -107,6 +112,8 @@ class Band:
             (0.5, self._keys),
             (0.35, self._pad),
             (0.45, self._lead),
+            (0.5, self._sequence),
+            (0.25, self._sequence),
             (0.22, self._percussion),
             (0.45, self._voice),
         ]
@@ -190,11 +197,11 @@ class Band:
         events = self._events(
             beats, self._rhythm(beats, rng), keys, rng, legato=rng.uniform(0.3, 1)
         )
-        sound = self._perform(int(rng.choice(_BASSES)), events, length)
+        sound = self._perform(_instrument(_BASSES, rng), events, length)
         return effects.saturate(sound, float(rng.uniform(0, 20))) if rng.random() < 0.3 else sound
 
     def _guitar(self, beats: NDArray[np.float64], rng: np.random.Generator, length: int) -> Audio:
-        program = int(rng.choice(_GUITARS))
+        program = _instrument(_GUITARS, rng)
         distorted = program in (29, 30) or rng.random() < 0.3
         shape = (0, 7, 12) if distorted and rng.random() < 0.7 else self._chord
 
@@ -217,7 +224,7 @@ class Band:
         events = self._events(
             beats, self._rhythm(beats, rng), keys, rng, legato=rng.uniform(0.2, 1)
         )
-        return self._perform(int(rng.choice(_KEYS)), events, length)
+        return self._perform(_instrument(_KEYS, rng), events, length)
 
     def _pad(self, beats: NDArray[np.float64], rng: np.random.Generator, length: int) -> Audio:
         def keys(beat: int) -> list[int]:
@@ -225,7 +232,7 @@ class Band:
 
         onsets = [float(b) for b in range(0, len(beats) - 4, 4)]
         events = self._events(beats, onsets, keys, rng, legato=1.0)
-        return self._perform(int(rng.choice(_PADS)), events, length)
+        return self._perform(_instrument(_PADS, rng), events, length)
 
     def _lead(self, beats: NDArray[np.float64], rng: np.random.Generator, length: int) -> Audio:
         walk = [int(rng.integers(64, 80))]
@@ -236,7 +243,37 @@ class Band:
 
         onsets = [o for o in self._rhythm(beats, rng) if rng.random() < 0.6]
         events = self._events(beats, onsets, keys, rng, legato=rng.uniform(0.5, 1.0), jitter=0.02)
-        return self._perform(int(rng.choice(_LEADS)), events, length)
+        return self._perform(_instrument(_LEADS, rng), events, length)
+
+    def _sequence(
+        self, beats: NDArray[np.float64], rng: np.random.Generator, length: int
+    ) -> Audio:
+        """Notes as even as a machine's or a practised hand's, on any instrument, high or low.
+
+        Plucked and struck strings, mallets and synthesisers begin as sharply as a drum does.
+        """
+        low = int(rng.integers(30, 85))
+        figure = [
+            low + (self._key - low) % 12 + int(rng.choice(self._chord)) + 12 * int(rng.integers(2))
+            for _ in range(int(rng.choice([1, 2, 3, 4, 6, 8, 16])))
+        ]
+        rests = rng.random(len(figure)) < rng.uniform(0.0, 0.5)
+        every = float(rng.choice([1.0, 0.5, 0.5, 1 / 3, 0.25, 0.25]))
+        moves = rng.random() < 0.5
+        played = [
+            (step, figure[step % len(figure)])
+            for step in range(int((len(beats) - 1) / every))
+            if not rests[step % len(figure)]
+        ]
+        onsets = [step * every for step, _ in played]
+        tune = iter(key for _, key in played)
+
+        def keys(beat: int) -> list[int]:
+            return [next(tune) + (self._root(beat) - self._key if moves else 0)]
+
+        legato, jitter = float(rng.uniform(0.15, 1.0)), float(rng.choice([0.0, 0.004]))
+        events = self._events(beats, onsets, keys, rng, legato=legato, jitter=jitter)
+        return self._perform(int(rng.choice(_ANYTHING)), events, length)
 
     def _percussion(
         self, beats: NDArray[np.float64], rng: np.random.Generator, length: int
@@ -261,6 +298,11 @@ class Band:
             out[start : start + len(sound)] += sound
             at += len(sound) / self._rate + float(rng.exponential(1.0))
         return out
+
+
+def _instrument(usual: Sequence[int], rng: np.random.Generator) -> int:
+    """A program that plays such a part, now and then any other."""
+    return int(rng.choice(_ANYTHING if rng.random() < _STRANGE else usual))
 
 
 def speak(*, rate: int) -> list[NDArray[np.float16]]:

@@ -34,10 +34,12 @@ SECONDS: Final = 24.0
 
 _FILL_SHARE: Final = 0.25
 _SCATTERED: Final = 0.2
+_PROGRAMMED: Final = 0.25
 _BLENDED: Final = 0.3
 _PLAIN: Final = 0.3
 _PLAIN_TREATMENT: Final = 0.2
 _ACCOMPANIED: Final = 0.6
+_GHOST: Final = 35
 _SILENCE: Final = 1e-9
 
 
@@ -146,6 +148,8 @@ class Renderer:
             if rng.random() < _SCATTERED
             else medley(self._material.grooves, rng, seconds=SECONDS)
         )
+        if rng.random() < _PROGRAMMED:
+            strokes = programme(strokes, rng)
         # Some pieces on a kit as somebody recorded it, lest all that is heard be treated.
         plain = rng.random() < _PLAIN
         style = {"loyalty": 1.0} if plain else {"blends": _BLENDED}
@@ -235,6 +239,21 @@ def scatter(
         for time, drum in sorted(onsets.items())
     )
     return strokes, np.arange(0.3, seconds + 6.0, float(rng.uniform(0.35, 0.8)))
+
+
+def programme(strokes: Sequence[Stroke], rng: np.random.Generator) -> tuple[Stroke, ...]:
+    """Strokes as a drum machine plays them: every drum at one or two velocities, no ghosts.
+
+    What a programmer wrote is loud throughout, hats too, as human performances never are.
+    """
+    usual = int(rng.integers(85, 128))
+    loud = {drum: int(np.clip(rng.normal(usual, 12.0), 50, 127)) for drum in DRUMS}
+    accents = rng.random() < 0.4
+    return tuple(
+        Stroke(s.onset, s.drum, loud[s.drum] - (20 if accents and s.velocity < 64 else 0))
+        for s in strokes
+        if s.velocity >= _GHOST
+    )
 
 
 def decibels(power: NDArray[np.float32]) -> NDArray[np.float16]:
