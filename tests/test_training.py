@@ -15,7 +15,7 @@ from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.model import Activations, PickSettings, load_model
-from drum2midi.training import effects, examples, render
+from drum2midi.training import accompany, effects, examples, render
 from drum2midi.training.examples import CROP, batches, compose
 from drum2midi.training.grooves import Groove, Stroke, list_grooves, read_groove
 from drum2midi.training.loudness import fit_dynamics
@@ -28,6 +28,7 @@ from drum2midi.training.pieces import (
     load_material,
     load_piece,
     piece_path,
+    programme,
     save_piece,
     scatter,
 )
@@ -298,6 +299,43 @@ def test_scattered_strokes_follow_no_groove() -> None:
         for drum in {stroke.drum for stroke in strokes}:
             own = [stroke.onset for stroke in strokes if stroke.drum is drum]
             assert np.all(np.diff(own) > 0.05)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_programmed_drums_have_two_velocities_each_at_most(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    played, _ = scatter(rng, seconds=20.0)
+    strokes = programme(played, rng)
+    assert [s.onset for s in strokes] == [s.onset for s in played if s.velocity >= 35]
+    assert all(1 <= s.velocity <= 127 for s in strokes)
+    for drum in {s.drum for s in strokes}:
+        own = {s.velocity for s in strokes if s.drum is drum}
+        assert len(own) == 1 or (len(own) == 2 and max(own) - min(own) == 20)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sequence_goes_on_as_evenly_as_a_machine(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    seen: list[tuple[int, list[accompany._Event]]] = []
+
+    def perform(_: object, program: int, events: list[accompany._Event], length: int) -> np.ndarray:
+        seen.append((program, list(events)))
+        return np.zeros(length, np.float32)
+
+    monkeypatch.setattr(accompany.Band, "_perform", perform)
+    band = object.__new__(accompany.Band)  # without its synthesiser
+    band._key, band._roots, band._chord = 7, np.array([0, 5, 7, 9]), (0, 4, 7, 10)
+    beats = 0.5 * np.arange(40)
+    band._sequence(beats, np.random.default_rng(seed), RATE)
+    ((program, events),) = seen
+    assert 0 <= program < 116
+    assert program != 47  # timpani are drums
+    assert events
+    assert all(0 <= event.key <= 127 and event.stop > event.start for event in events)
+    places = np.array([event.start / 0.5 * 12 for event in events])  # twelfths of a beat
+    assert np.all(np.abs(places - np.round(places)) < 0.5)
+    assert np.all(np.diff(places) > 0)
 
 
 # Two seeds each that draw mp3, Vorbis and AAC.

@@ -245,9 +245,7 @@ class Band:
         events = self._events(beats, onsets, keys, rng, legato=rng.uniform(0.5, 1.0), jitter=0.02)
         return self._perform(_instrument(_LEADS, rng), events, length)
 
-    def _sequence(
-        self, beats: NDArray[np.float64], rng: np.random.Generator, length: int
-    ) -> Audio:
+    def _sequence(self, beats: NDArray[np.float64], rng: np.random.Generator, length: int) -> Audio:
         """Notes as even as a machine's or a practised hand's, on any instrument, high or low.
 
         Plucked and struck strings, mallets and synthesisers begin as sharply as a drum does.
