@@ -65,6 +65,28 @@ class _Event:
     velocity: int
 
 
+def synthesiser(soundfont: Path, *, rate: int) -> tuple[Any, int]:
+    """FluidSynth at a sample rate in hertz, and its number for the soundfont that it has loaded.
+
+    Raises
+    ------
+    InputError
+        If it is not installed, or the soundfont cannot be loaded.
+    """
+    try:
+        import fluidsynth
+    except ImportError as error:  # its binding looks for the library when imported
+        raise InputError(f"accompaniment needs FluidSynth ({error})") from None
+    if not soundfont.is_file():
+        raise InputError(f"{soundfont}: no such soundfont")
+    synth = fluidsynth.Synth(gain=0.5, samplerate=float(rate))
+    synth.setting("synth.chorus.active", 0)  # a third of the time
+    font = synth.sfload(str(soundfont))
+    if font < 0:
+        raise InputError(f"{soundfont}: FluidSynth cannot load this soundfont")
+    return synth, int(font)
+
+
 class Band:
     """FluidSynth with one soundfont, and a store of voices.
 
@@ -81,21 +103,11 @@ class Band:
     def __init__(
         self, soundfont: Path, voices: Sequence[NDArray[np.float16]], *, rate: int
     ) -> None:
-        try:
-            import fluidsynth
-        except ImportError as error:  # its binding looks for the library when imported
-            raise InputError(f"accompaniment needs FluidSynth ({error})") from None
-        if not soundfont.is_file():
-            raise InputError(f"{soundfont}: no such soundfont")
         self._rate = rate
         self._voices = voices
-        self._synth = fluidsynth.Synth(gain=0.5, samplerate=float(rate))
-        # The chorus takes a third of the time; notes that ring on under others are not missed.
-        self._synth.setting("synth.chorus.active", 0)
+        self._synth, self._font = synthesiser(soundfont, rate=rate)
+        # Notes that ring on under others are not missed.
         self._synth.setting("synth.polyphony", 96)
-        self._font = self._synth.sfload(str(soundfont))
-        if self._font < 0:
-            raise InputError(f"{soundfont}: FluidSynth cannot load this soundfont")
 
     def play(
         self, beats: NDArray[np.float64], rng: np.random.Generator, *, seconds: float
