@@ -21,12 +21,15 @@ from drum2midi.workshop.material import Item, Stroke, items_of
 from drum2midi.workshop.scoring import (
     THRESHOLDS,
     Listener,
+    Naming,
+    Report,
     _naming,
     group_strokes,
     hear_alone,
     score,
 )
-from drum2midi.workshop.sounds import SIX
+from drum2midi.workshop.sounds import SIX, classes_of
+from drum2midi.workshop.tables import print_score
 
 pytest.importorskip("mir_eval", reason="needs drum2midi[evaluate]")
 pytest.importorskip("sklearn", reason="needs drum2midi[evaluate]")
@@ -195,3 +198,23 @@ def test_a_lone_hit_is_heard_at_several_levels() -> None:
     assert np.abs(one.drums - alone[0].drums).max() > 0.01  # other levels count too
     change = np.abs(one.classes - other.classes).max()
     assert change < np.abs(alone[0].classes - alone[1].classes).max()
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve drums whose every count has four digits, on eighty columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    names = classes_of("drums")
+    count, rng = len(names), np.random.default_rng(0)
+    confusion = rng.integers(1000, 9999, (count, count))
+    shares, curve = np.full(count, 0.125), np.full((len(THRESHOLDS), count), 0.25)
+    naming = Naming(tuple(names), confusion, 0.5, 0.5, shares, shares, shares,
+                    confusion.sum(axis=1), curve, curve)  # fmt: skip
+    print_score(Report(naming, None))
+    lines = capsys.readouterr().out.splitlines()
+    assert not any("…" in line for line in lines)
+    for name, row in zip(names, confusion.tolist(), strict=True):
+        (counts,) = (line for line in lines if line.split()[-count:] == [*map(str, row)])
+        assert counts.startswith(name)
+    assert sum(line.split()[-len(THRESHOLDS) :] == ["0.25"] * 9 for line in lines) == 2 * count

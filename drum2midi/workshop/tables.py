@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from drum2midi.evaluation import CONFUSION_LABELS, Score
@@ -31,8 +32,9 @@ def print_score(report: Report) -> None:
             f"single hits named: accuracy {naming.accuracy:.3f}, "
             f"weighted F1 {naming.weighted_f1:.3f} ({int(naming.support.sum())} hits)"
         )
-        console.print(_named(naming))
-        console.print(_naming_curve(naming))
+        for table in (_shares(naming), _taken_for(naming), _naming_curve(naming)):
+            console.print(table)
+            console.print()
 
 
 def write_score(report: Report, path: Path) -> None:
@@ -87,28 +89,43 @@ def _present(naming: Naming) -> list[int]:
     ]  # fmt: skip
 
 
-def _named(naming: Naming) -> Table:
-    present = _present(naming)
-    table = _table("class", "P", "R", "F1", "hits", *(naming.classes[i] for i in present))
-    for i in present:
+def _shares(naming: Naming) -> Table:
+    table = _table("class", "P", "R", "F1", "hits")
+    for i in _present(naming):
         shares = (naming.precision[i], naming.recall[i], naming.f1[i])
         table.add_row(
-            naming.classes[i],
-            *(f"{share:.3f}" for share in shares),
-            str(naming.support[i]),
-            *(str(naming.confusion[i, j]) for j in present),
+            naming.classes[i], *(f"{share:.3f}" for share in shares), str(naming.support[i])
         )
     return table
 
 
+def _taken_for(naming: Naming) -> Table:
+    """Counts by label and, under its letter, by what was said: twelve names are too wide."""
+    present = _present(naming)
+    table = _narrow("taken for", "", *ascii_lowercase[: len(present)])
+    for letter, i in zip(ascii_lowercase, present, strict=False):
+        counts = (str(naming.confusion[i, j]) for j in present)
+        table.add_row(naming.classes[i], letter, *counts)
+    return table
+
+
 def _naming_curve(naming: Naming) -> Table:
-    table = _table("threshold", *(f"{naming.classes[i]} P R" for i in _present(naming)))
-    for row, threshold in enumerate(THRESHOLDS):
-        pairs = [
-            f"{naming.curve_precision[row, i]:.2f} {naming.curve_recall[row, i]:.2f}"
-            for i in _present(naming)
-        ]
-        table.add_row(f"{threshold:g}", *pairs)
+    table = _narrow("threshold", "", *(f"{threshold:g}" for threshold in THRESHOLDS))
+    for i in _present(naming):
+        curves = {"P": naming.curve_precision[:, i], "R": naming.curve_recall[:, i]}
+        for letter, curve in curves.items():
+            name = naming.classes[i] if letter == "P" else ""
+            table.add_row(name, letter, *(f"{share:.2f}" for share in curve))
+    return table
+
+
+def _narrow(*columns: str) -> Table:
+    """A table with little between its columns, none of which may be cut."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=True, justify="left" if number < 2 else "right")
     return table
 
 
