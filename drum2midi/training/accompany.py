@@ -65,7 +65,7 @@ class _Event:
     velocity: int
 
 
-def synthesiser(soundfont: Path, *, rate: int) -> tuple[Any, int]:
+def synthesiser(soundfont: Path, *, rate: int, polyphony: int = 2048) -> tuple[Any, int]:
     """FluidSynth at a sample rate in hertz, and its number for the soundfont that it has loaded.
 
     Raises
@@ -79,8 +79,9 @@ def synthesiser(soundfont: Path, *, rate: int) -> tuple[Any, int]:
         raise InputError(f"accompaniment needs FluidSynth ({error})") from None
     if not soundfont.is_file():
         raise InputError(f"{soundfont}: no such soundfont")
-    synth = fluidsynth.Synth(gain=0.5, samplerate=float(rate))
-    synth.setting("synth.chorus.active", 0)  # a third of the time
+    # The chorus takes a third of the time; with fewer voices a busy song loses notes.
+    settings = {"synth.chorus.active": 0, "synth.polyphony": polyphony}
+    synth = fluidsynth.Synth(gain=0.5, samplerate=float(rate), **settings)
     font = synth.sfload(str(soundfont))
     if font < 0:
         raise InputError(f"{soundfont}: FluidSynth cannot load this soundfont")
@@ -105,9 +106,8 @@ class Band:
     ) -> None:
         self._rate = rate
         self._voices = voices
-        self._synth, self._font = synthesiser(soundfont, rate=rate)
         # Notes that ring on under others are not missed.
-        self._synth.setting("synth.polyphony", 96)
+        self._synth, self._font = synthesiser(soundfont, rate=rate, polyphony=96)
 
     def play(
         self, beats: NDArray[np.float64], rng: np.random.Generator, *, seconds: float
