@@ -67,12 +67,27 @@ def test_songs_of_an_archive_are_read_once_and_those_without_drums_not(tmp_path:
     assert [one.name for one in found] == ["game-d_e1m1"]
 
 
+def test_drums_that_come_after_all_that_is_played_are_none(tmp_path: Path) -> None:
+    late = mido.MidiFile(song(tmp_path / "late.mid"))
+    late.tracks[2].insert(0, mido.MetaMessage("text", text="rest", time=96 * 2 * 150))
+    late.save(tmp_path / "late.mid")
+    assert not [*song_set.read_songs([tmp_path / "late.mid"])]
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.mid: No such file"):
         [*song_set.read_songs([tmp_path / "none.mid"])]
     (tmp_path / "text.mid").write_text("text")
     with pytest.raises(InputError, match=r"text\.mid: text is no MIDI file"):
         [*song_set.read_songs([tmp_path / "text.mid"])]
+    several = mido.MidiFile(song(tmp_path / "one.mid"))
+    several.type = 2
+    several.save(tmp_path / "several.mid")
+    with pytest.raises(InputError, match=r"several\.mid: several is not one song"):
+        [*song_set.read_songs([tmp_path / "several.mid"])]
+    (tmp_path / "short.wad").write_bytes(b"IWAD")
+    with pytest.raises(InputError, match=r"short\.wad: the archive is damaged"):
+        [*song_set.read_songs([tmp_path / "short.wad"])]
     damaged = archive(tmp_path / "game.wad", {"D_E1M1": b"MThd"}).read_bytes()[:-4]
     (tmp_path / "game.wad").write_bytes(damaged)
     with pytest.raises(InputError, match=r"game\.wad: the archive is damaged"):

@@ -24,6 +24,7 @@ import mido
 import numpy as np
 import soundfile
 import typer
+from mido.midifiles.meta import KeySignatureError
 
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
@@ -82,29 +83,35 @@ def read_songs(files: Iterable[Path]) -> Iterator[Song]:
             raise InputError(f"{path}: {error.strerror}") from None
         songs = _lumps(path, stored) if stored[:4] in _WAD else [(path.stem, stored)]
         for name, content in songs:
-            try:
-                whole = mido.MidiFile(file=BytesIO(content))
-            except (OSError, EOFError, ValueError, KeyError) as error:
-                raise InputError(f"{path}: {name} is no MIDI file ({error})") from None
-            drums, band = _keep(whole, kit=True), _keep(whole, kit=False)
-            struck = [message.note for message in drums if _is_stroke(message)]
-            if sum(BY_MIDI[note].scoring in ("KD", "SD") for note in struck) >= _FEWEST:
-                yield Song(name, drums, band)
+            whole = _parse(path, name, content)
+            song = Song(name, _keep(whole, kit=True), _keep(whole, kit=False))
+            if sum(s.drum.scoring in ("KD", "SD") for s in _strokes(song.drums)) >= _FEWEST:
+                yield song
+
+
+def _parse(path: Path, name: str, content: bytes) -> mido.MidiFile:
+    try:
+        song = mido.MidiFile(file=BytesIO(content))
+    except (OSError, EOFError, ValueError, LookupError, KeySignatureError) as error:
+        raise InputError(f"{path}: {name} is no MIDI file ({error or 'it ends early'})") from None
+    if song.type == 2 or song.ticks_per_beat <= 0:
+        raise InputError(f"{path}: {name} is not one song whose time is counted in beats")
+    return song
 
 
 def _lumps(path: Path, stored: bytes) -> Iterator[tuple[str, bytes]]:
     """The MIDI files in a Doom archive."""
-    count, first = struct.unpack_from("<ii", stored, 4)
+    try:
+        count, first = struct.unpack_from("<ii", stored, 4)
+        entries = [struct.unpack_from("<ii8s", stored, first + 16 * i) for i in range(count)]
+    except struct.error:
+        raise InputError(f"{path}: the archive is damaged") from None
     seen = set()
-    for entry in range(count):
-        try:
-            start, size, name = struct.unpack_from("<ii8s", stored, first + 16 * entry)
-        except struct.error:
-            raise InputError(f"{path}: the archive is damaged") from None
+    for start, size, name in entries:
         content = stored[start : start + size]
         if content[:4] == _MIDI and content not in seen:
             seen.add(content)
-            yield f"{path.stem}-{name.rstrip(bytes(1)).decode('ascii')}".lower(), content
+            yield f"{path.stem}-{name.rstrip(bytes(1)).decode('ascii', 'replace')}".lower(), content
 
 
 def _is_stroke(message: Any) -> bool:
