@@ -15,6 +15,7 @@ from drum2midi.drums import (
     FLOOR_TOM,
     HIGH_TOM,
     KICK,
+    MID_TOM,
     OPEN_HAT,
     PEDAL_HAT,
     RIDE,
@@ -96,6 +97,25 @@ def test_toms_that_also_play_alone_stay_with_the_kick() -> None:
     alone = [Hit(bar * BAR + 1.75, FLOOR_TOM, 100, 0.9) for bar in range(BARS)]
     hits = by_onset([*groove(), *with_kicks(1.0), *alone])
     assert cast_parts(hits, heard(hits)) == tuple(hits)
+
+
+def test_fills_over_kicks_that_run_on_stay() -> None:
+    """Double bass in sixteenths at 180: every tom has a kick."""
+    step, tom = 60 / 180 / 4, (MID_TOM, FLOOR_TOM)
+    kicks = [Hit(i * step, KICK, 100, 0.9) for i in range(int(BARS * BAR / step))]
+    toms = [Hit(i * step, tom[i % 2], 100, 0.9) for i in range(len(kicks)) if i % 32 < 6]
+    hits = by_onset([*kicks, *toms])
+    assert cast_parts(hits, heard(hits)) == tuple(hits)
+
+
+@pytest.mark.parametrize(("alone", "kept"), [(0, False), (3, True)])
+def test_toms_with_few_of_the_kicks_have_to_be_with_them_always(alone: int, kept: bool) -> None:
+    kicks = [Hit(0.4 * i, KICK, 100, 0.9) for i in range(40)]
+    toms = [replace(kick, drum=FLOOR_TOM) for kick in kicks[:9]]
+    others = [Hit(0.4 * i + 0.2, FLOOR_TOM, 100, 0.9) for i in range(20, 20 + alone)]
+    hits = by_onset([*kicks, *toms, *others])
+    wanted = hits if kept else by_onset(kicks)
+    assert cast_parts(hits, heard(hits)) == tuple(wanted)
 
 
 def test_few_toms_with_a_kick_stay() -> None:

@@ -49,6 +49,7 @@ _TAIL: Final = 2.0
 _FEWEST: Final = 60  # kicks and snares without which a song has no drums to speak of
 _TREATMENT: Final = 0.5
 _PEAK: Final = 0.8
+_HARDLY: Final = 1e-6  # seconds by which sums of times may differ
 _USUAL_TEMPO: Final = 500_000  # microseconds in a quarter, until a file says otherwise
 _WAD: Final = {b"IWAD", b"PWAD"}
 _MIDI: Final = b"MThd"
@@ -181,7 +182,7 @@ def render_set(
         with replacing(out / f"{song.name}.flac") as target:
             soundfile.write(target, mix, RATE)
         with replacing(out / f"{song.name}.mid") as target:
-            _until(song.drums, seconds - 0.5 * _TAIL).save(target)
+            _until(song.drums, strokes[-1].onset + _HARDLY).save(target)
         done += 1
     return done
 
