@@ -95,9 +95,9 @@ def cast_parts(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]
     -------
     tuple of Hit
         By onset. All strokes of the high tom are the snare's now, less those that the snare
-        was heard to play as well, or none is; toms that only ever sound with a kick are left out;
-        rides may be hi-hats, less those that the hats
-        were heard to play as well; open hi-hats may be closed or pedal ones, and pedal ones closed.
+        was heard to play as well, or none is. Toms that only ever sound with a kick are left out.
+        Rides may be hi-hats, less those that the hats were heard to play as well; open hi-hats may
+        be closed or pedal ones, and pedal ones closed.
     """
     drums = _without_shadows(_cast_snare(hits, activations))
     hats = _keep_to_hats(drums, activations)

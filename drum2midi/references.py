@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _SAME_ONSET: Final = 0.001
+_SHORTEST_BEAT: Final = 64  # of a whole note
 _DRUM_CHANNEL: Final = 9  # channel 10, as people count
 
 
@@ -112,22 +114,35 @@ def open_midi(path: Path) -> mido.MidiFile:
     InputError
         If it is none, or what it says of metre or time makes no sense.
     """
-    import mido
-    from mido.midifiles.meta import KeySignatureError
-
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        file = mido.MidiFile(path)
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    return parse_midi(content, str(path))
+
+
+def parse_midi(content: bytes, name: str) -> mido.MidiFile:
+    """Parse what a MIDI file contains; errors are as of `open_midi`, and begin with `name`."""
+    import mido
+    from mido.midifiles.meta import KeySignatureError
+
+    try:
+        file = mido.MidiFile(file=BytesIO(content))
     except (OSError, EOFError, ValueError, LookupError, KeySignatureError) as error:
-        raise InputError(f"{path}: not a MIDI file ({str(error) or 'it ends early'})") from None
+        raise InputError(f"{name}: not a MIDI file ({str(error) or 'it ends early'})") from None
     if file.type == 2:
-        raise InputError(f"{path}: holds several songs, one on each track")
+        raise InputError(f"{name}: holds several songs, one on each track")
+    if file.type not in (0, 1):
+        raise InputError(f"{name}: not a MIDI file (of type {file.type})")
     if file.ticks_per_beat <= 0:
-        raise InputError(f"{path}: its time is not counted in beats")
+        raise InputError(f"{name}: its time is not counted in beats")
     metres = [m for track in file.tracks for m in track if m.type == "time_signature"]
     if any(metre.numerator < 1 for metre in metres):
-        raise InputError(f"{path}: a metre of no beats in it")
+        raise InputError(f"{name}: a metre of no beats in it")
+    if any(metre.denominator > _SHORTEST_BEAT for metre in metres):
+        raise InputError(f"{name}: a metre whose beats are shorter than a {_SHORTEST_BEAT}th")
     return file
 
 

@@ -218,3 +218,17 @@ def test_no_figure_is_cut_on_a_narrow_terminal(
         (counts,) = (line for line in lines if line.split()[-count:] == [*map(str, row)])
         assert counts.startswith(name)
     assert sum(line.split()[-len(THRESHOLDS) :] == ["0.25"] * 9 for line in lines) == 2 * count
+
+
+def test_figures_of_five_digits_wrap_rather_than_be_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    names = classes_of("drums")
+    count = len(names)
+    confusion = np.full((count, count), 12345)
+    shares, curve = np.full(count, 0.125), np.full((len(THRESHOLDS), count), 0.25)
+    naming = Naming(tuple(names), confusion, 0.5, 0.5, shares, shares, shares,
+                    confusion.sum(axis=1), curve, curve)  # fmt: skip
+    print_score(Report(naming, None))
+    assert "…" not in capsys.readouterr().out

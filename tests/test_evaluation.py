@@ -114,6 +114,8 @@ HEADER = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0"
         (HEADER + b"\x0a\0\xff\x59\2\x60\1\0\xff\x2f\0", "not a MIDI file"),  # a key
         (HEADER + b"\x08\0\xff\x58\0\0\xff\x2f\0", "not a MIDI file"),  # a metre cut short
         (HEADER + b"\x0c\0\xff\x58\4\0\2\x18\x08\0\xff\x2f\0", "a metre of no beats"),
+        (HEADER + b"\x0c\0\xff\x58\4\4\x28\x18\x08\0\xff\x2f\0", "shorter than a 64th"),
+        (b"MThd\0\0\0\6\0\3\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "of type 3"),
         (b"MThd\0\0\0\6\0\2\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "several songs"),
     ],
 )

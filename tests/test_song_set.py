@@ -78,12 +78,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.mid: No such file"):
         [*song_set.read_songs([tmp_path / "none.mid"])]
     (tmp_path / "text.mid").write_text("text")
-    with pytest.raises(InputError, match=r"text\.mid: text is no MIDI file"):
+    with pytest.raises(InputError, match=r"text\.mid: text: not a MIDI file"):
         [*song_set.read_songs([tmp_path / "text.mid"])]
     several = mido.MidiFile(song(tmp_path / "one.mid"))
     several.type = 2
     several.save(tmp_path / "several.mid")
-    with pytest.raises(InputError, match=r"several\.mid: several is not one song"):
+    with pytest.raises(InputError, match=r"several\.mid: several: holds several songs"):
         [*song_set.read_songs([tmp_path / "several.mid"])]
     (tmp_path / "short.wad").write_bytes(b"IWAD")
     with pytest.raises(InputError, match=r"short\.wad: the archive is damaged"):
@@ -92,6 +92,72 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "game.wad").write_bytes(damaged)
     with pytest.raises(InputError, match=r"game\.wad: the archive is damaged"):
         [*song_set.read_songs([tmp_path / "game.wad"])]
+
+
+def test_the_truth_has_all_that_is_played_and_no_more(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 200 s, which is more than is played, and of a song with changes of tempo."""
+    long = song(tmp_path / "long.mid", bars=100)
+    moving = mido.MidiFile(song(tmp_path / "moving.mid"))
+    moving.tracks[0].append(mido.MetaMessage("set_tempo", tempo=333_333, time=96 * 21))
+    moving.save(tmp_path / "moving.mid")
+    monkeypatch.setattr(song_set, "_perform", _nothing)
+    songs = [*song_set.read_songs([long, tmp_path / "moving.mid"])]
+    library = load_library(*sources.oneshots)
+    song_set.render_set(tmp_path, songs, library, sources.impulses, tmp_path / "any.sf2")
+    for one in songs:
+        truth = read_performance(tmp_path / f"{one.name}.mid")
+        played = sorted(stroke.onset for stroke in one.strokes)
+        np.testing.assert_allclose(np.sort(truth.seconds), played, atol=1e-6)
+    assert songs[0].strokes[-1].onset == pytest.approx(147.5)
+
+
+def _nothing(band: mido.MidiFile, soundfont: Path, seconds: float) -> np.ndarray:
+    return np.zeros(int(seconds * song_set.RATE), np.float32)
+
+
+def test_two_songs_of_one_name_and_a_file_for_a_folder_are_refused(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(song_set, "_perform", _nothing)
+    file = song(tmp_path / "one.mid", bars=16)
+    twice = [*song_set.read_songs([file, file])]
+    rest = (load_library(*sources.oneshots), sources.impulses, tmp_path / "any.sf2")
+    with pytest.raises(InputError, match="one: two songs of this name"):
+        song_set.render_set(tmp_path / "out", twice, *rest)
+    with pytest.raises(InputError, match=r"cannot write .*one\.mid: File exists"):
+        song_set.render_set(file, twice, *rest)
+
+
+def test_a_kit_that_is_not_there_is_named(sources: Sources) -> None:
+    with pytest.raises(InputError, match=r"index\.csv: no kit gretsch"):
+        load_library(*sources.oneshots, only=["gretsch"])
+
+
+def test_names_of_lumps_are_names_of_files(tmp_path: Path) -> None:
+    whole = song(tmp_path / "a.mid").read_bytes()
+    found = song_set.read_songs([archive(tmp_path / "game.wad", {"D/A\0x": whole})])
+    assert [one.name for one in found] == ["game-d-a"]
+
+
+def test_fluidsynth_plays_the_band_when_it_should(tmp_path: Path) -> None:
+    """A bass that rests for two seconds, on whatever soundfont this machine has."""
+    pytest.importorskip("fluidsynth", reason="needs FluidSynth")
+    fonts = sorted(Path("/usr/share/sounds").glob("sf2/*.sf2"))
+    if not fonts:
+        pytest.skip("no soundfont on this machine")
+    bass = mido.MidiTrack()
+    for wait in (2 * 960, 0):
+        bass.append(mido.Message("program_change", channel=0, program=33, time=wait))
+        bass.append(mido.Message("note_on", channel=0, note=40, velocity=110, time=0))
+        bass.append(mido.Message("note_off", channel=0, note=40, time=480))
+    band = mido.MidiFile(tracks=[bass])  # 480 ticks a quarter, 120 a minute
+    sound = song_set._perform(band, fonts[0], 4.0)
+    assert sound.shape == (4 * song_set.RATE,)
+    second = [float(np.std(part)) for part in np.split(sound, 4)]
+    assert max(second[:2]) < 1e-3
+    assert second[2] > 0.01
 
 
 def test_drums_sound_where_the_truth_has_them_and_as_far_under_the_band_as_asked(

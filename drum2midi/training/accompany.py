@@ -84,6 +84,7 @@ def synthesiser(soundfont: Path, *, rate: int, polyphony: int = 2048) -> tuple[A
     synth = fluidsynth.Synth(gain=0.5, samplerate=float(rate), **settings)
     font = synth.sfload(str(soundfont))
     if font < 0:
+        synth.delete()
         raise InputError(f"{soundfont}: FluidSynth cannot load this soundfont")
     return synth, int(font)
 

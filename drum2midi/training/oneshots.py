@@ -94,12 +94,15 @@ def load_library(
     Raises
     ------
     InputError
-        If the index is missing, or a file has another sample rate, or a drum has no one-shot.
+        If the index is missing, or a kit to use is not in it, or a file has another sample rate, or
+        a drum has no one-shot.
     """
+    listed = [row for folder in folders for row in _read_index(folder)]
+    for kit in sorted(set(only) - {row["kit"] for row in listed}):
+        raise InputError(f"{folders[0] / 'index.csv'}: no kit {kit}")
     rows = [
         row
-        for folder in folders
-        for row in _read_index(folder)
+        for row in listed
         if row["kit"] not in without
         and (not only or row["kit"] in only)
         and row["articulation"] not in _LEFT_OUT_ARTICULATIONS

@@ -244,7 +244,7 @@ def scatter(
 def programme(strokes: Sequence[Stroke], rng: np.random.Generator) -> tuple[Stroke, ...]:
     """Strokes as a drum machine plays them: every drum at one or two velocities, no ghosts.
 
-    What a programmer wrote is loud throughout, hats too, as human performances never are.
+    What a programmer writes hardly has dynamics, and its hats are as loud as the rest.
     """
     usual = int(rng.integers(85, 128))
     loud = {drum: int(np.clip(rng.normal(usual, 12.0), 50, 127)) for drum in DRUMS}

@@ -5,18 +5,18 @@
 
 Writes ``OUT/NAME.flac``, the mix, and ``OUT/NAME.mid`` beside it: its strokes, tempi and
 metres. ``drum2midi evaluate OUT`` scores a model on that. Songs are ``.mid`` files and those in
-Doom's archives (``.wad``; Debian's ``freedoom`` has 65 free ones): a whole band wrote what
-`drum2midi.training.accompany` makes up, and drums as programmers write them. FluidSynth plays
+Doom's archives (``.wad``; Debian's ``freedoom`` has 60 with drums, free): a whole band plays what
+`drum2midi.training.accompany` makes up, and drums are as programmers write them. FluidSynth plays
 all but the kit, hand percussion too; use a soundfont that trained nothing.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -24,11 +24,11 @@ import mido
 import numpy as np
 import soundfile
 import typer
-from mido.midifiles.meta import KeySignatureError
 
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
 from drum2midi.files import replacing
+from drum2midi.references import parse_midi
 from drum2midi.training import oneshots, render
 from drum2midi.training.accompany import synthesiser
 from drum2midi.training.grooves import Stroke
@@ -57,11 +57,21 @@ _MIDI: Final = b"MThd"
 
 @dataclass(frozen=True)
 class Song:
-    """A song's name, its drums alone and all the rest; both keep tempi and metres."""
+    """A song with a kit.
+
+    Attributes
+    ----------
+    name : str
+    drums, band : MidiFile
+        The kit alone, and all the rest; both keep tempi and metres.
+    strokes : tuple of Stroke
+        What of the kit is played: seconds, one of a drum at a time.
+    """
 
     name: str
     drums: mido.MidiFile
     band: mido.MidiFile
+    strokes: tuple[Stroke, ...]
 
 
 def read_songs(files: Iterable[Path]) -> Iterator[Song]:
@@ -84,24 +94,15 @@ def read_songs(files: Iterable[Path]) -> Iterator[Song]:
             raise InputError(f"{path}: {error.strerror}") from None
         songs = _lumps(path, stored) if stored[:4] in _WAD else [(path.stem, stored)]
         for name, content in songs:
-            whole = _parse(path, name, content)
-            song = Song(name, _keep(whole, kit=True), _keep(whole, kit=False))
-            if sum(s.drum.scoring in ("KD", "SD") for s in _strokes(song.drums)) >= _FEWEST:
-                yield song
-
-
-def _parse(path: Path, name: str, content: bytes) -> mido.MidiFile:
-    try:
-        song = mido.MidiFile(file=BytesIO(content))
-    except (OSError, EOFError, ValueError, LookupError, KeySignatureError) as error:
-        raise InputError(f"{path}: {name} is no MIDI file ({error or 'it ends early'})") from None
-    if song.type == 2 or song.ticks_per_beat <= 0:
-        raise InputError(f"{path}: {name} is not one song whose time is counted in beats")
-    return song
+            whole = parse_midi(content, f"{path}: {name}")
+            drums = _keep(whole, kit=True)
+            strokes = _strokes(drums)
+            if sum(stroke.drum.scoring in ("KD", "SD") for stroke in strokes) >= _FEWEST:
+                yield Song(name, drums, _keep(whole, kit=False), strokes)
 
 
 def _lumps(path: Path, stored: bytes) -> Iterator[tuple[str, bytes]]:
-    """The MIDI files in a Doom archive."""
+    """The MIDI files in a Doom archive; music in Doom's own format is passed over."""
     try:
         count, first = struct.unpack_from("<ii", stored, 4)
         entries = [struct.unpack_from("<ii8s", stored, first + 16 * i) for i in range(count)]
@@ -112,7 +113,8 @@ def _lumps(path: Path, stored: bytes) -> Iterator[tuple[str, bytes]]:
         content = stored[start : start + size]
         if content[:4] == _MIDI and content not in seen:
             seen.add(content)
-            yield f"{path.stem}-{name.rstrip(bytes(1)).decode('ascii', 'replace')}".lower(), content
+            plain = re.sub(rb"[^A-Za-z0-9_]", b"-", name.split(bytes(1))[0]).decode("ascii")
+            yield f"{path.stem}-{plain}".lower(), content
 
 
 def _is_stroke(message: Any) -> bool:
@@ -169,25 +171,29 @@ def render_set(
         If material is missing.
     """
     rooms = read_impulses(impulses)
-    out.mkdir(parents=True, exist_ok=True)
-    done = 0
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}") from None
+    done = set[str]()
     for song in songs:
+        if song.name in done:
+            raise InputError(f"{out / song.name}: two songs of this name")
         rng = np.random.default_rng((seed, zlib.crc32(song.name.encode())))
-        strokes = _strokes(song.drums)
-        seconds = strokes[-1].onset + _TAIL
+        seconds = song.strokes[-1].onset + _TAIL
         kit = oneshots.draw_kit(library, rng, loyalty=1.0)
-        played = render.render(strokes, kit, rooms, rng, seconds=seconds, rate=RATE,
+        played = render.render(song.strokes, kit, rooms, rng, seconds=seconds, rate=RATE,
                                window=1, treatment=_TREATMENT)  # fmt: skip
         mix = _mix(played.audio, _perform(song.band, soundfont, seconds), under_db)
         with replacing(out / f"{song.name}.flac") as target:
             soundfile.write(target, mix, RATE)
         with replacing(out / f"{song.name}.mid") as target:
-            _until(song.drums, strokes[-1].onset + _HARDLY).save(target)
-        done += 1
-    return done
+            _until(song.drums, song.strokes[-1].onset + _HARDLY).save(target)
+        done.add(song.name)
+    return len(done)
 
 
-def _strokes(drums: mido.MidiFile) -> list[Stroke]:
+def _strokes(drums: mido.MidiFile) -> tuple[Stroke, ...]:
     """The kit's strokes, one of a drum at a time, as far as they are played."""
     now, last, strokes = 0.0, dict.fromkeys(BY_MIDI.values(), -1.0), []
     for message in drums:
@@ -197,7 +203,7 @@ def _strokes(drums: mido.MidiFile) -> list[Stroke]:
             if now > last[drum]:
                 strokes.append(Stroke(now, drum, message.velocity))
             last[drum] = now
-    return strokes
+    return tuple(strokes)
 
 
 def _until(song: mido.MidiFile, seconds: float) -> mido.MidiFile:
@@ -219,29 +225,35 @@ def _until(song: mido.MidiFile, seconds: float) -> mido.MidiFile:
 def _perform(band: mido.MidiFile, soundfont: Path, seconds: float) -> Audio:
     """What FluidSynth makes of a song."""
     synth, font = synthesiser(soundfont, rate=RATE)
-    for channel in range(16):
-        synth.program_select(channel, font, 128 if channel == _DRUMS else 0, 0)
-    length, chunks, written, now = int(seconds * RATE), [], 0, 0.0
-    for message in band:
-        now += message.time
-        upto = min(length, int(now * RATE))
-        if upto > written:
-            chunks.append(synth.get_samples(upto - written))
-            written = upto
-        if message.type == "note_on":
-            synth.noteon(message.channel, message.note, message.velocity)
-        elif message.type == "note_off":
-            synth.noteoff(message.channel, message.note)
-        elif message.type == "program_change":
-            synth.program_change(message.channel, message.program)
-        elif message.type == "control_change":
-            synth.cc(message.channel, message.control, message.value)
-        elif message.type == "pitchwheel":
-            synth.pitch_bend(message.channel, message.pitch)
-    chunks.append(synth.get_samples(length - written))
-    synth.delete()
+    try:
+        for channel in range(16):
+            synth.program_select(channel, font, 128 if channel == _DRUMS else 0, 0)
+        length, chunks, written, now = int(seconds * RATE), [], 0, 0.0
+        for message in band:
+            now += message.time
+            upto = min(length, int(now * RATE))
+            if upto > written:
+                chunks.append(synth.get_samples(upto - written))
+                written = upto
+            _send(synth, message)
+        chunks.append(synth.get_samples(length - written))
+    finally:
+        synth.delete()
     stereo = np.concatenate(chunks).reshape(-1, 2).astype(np.float32) / 32768.0
-    return np.asarray(stereo.mean(axis=1)[:length], np.float32)
+    return np.asarray(stereo.mean(axis=1), np.float32)
+
+
+def _send(synth: Any, message: Any) -> None:
+    if message.type == "note_on":
+        synth.noteon(message.channel, message.note, message.velocity)
+    elif message.type == "note_off":
+        synth.noteoff(message.channel, message.note)
+    elif message.type == "program_change":
+        synth.program_change(message.channel, message.program)
+    elif message.type == "control_change":
+        synth.cc(message.channel, message.control, message.value)
+    elif message.type == "pitchwheel":
+        synth.pitch_bend(message.channel, message.pitch)
 
 
 def _mix(drums: Audio, band: Audio, under_db: float) -> Audio:

@@ -120,12 +120,12 @@ def _naming_curve(naming: Naming) -> Table:
 
 
 def _narrow(*columns: str) -> Table:
-    """A table with little between its columns, none of which may be cut."""
+    """A table with little between its columns, none of whose figures is cut: rather they wrap."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=True, justify="left" if number < 2 else "right")
+        table.add_column(column, overflow="fold", justify="left" if number < 2 else "right")
     return table
 
 
