@@ -25,12 +25,13 @@ import soxr
 from drum2midi.audio import read_audio
 from drum2midi.beats import track_beats
 from drum2midi.features import log_mel
+from drum2midi.form import section_letters
 from drum2midi.harmony import SAMPLE_RATE, hear_harmony
 from drum2midi.heeding import heed_recording
 from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import quantise
-from drum2midi.sheet import write_sheet
+from drum2midi.sheet import write_pages, write_sheet
 from drum2midi.transcription import Transcription
 
 SECONDS = 240
@@ -62,6 +63,8 @@ def main() -> None:
     whole = Transcription(hits, grid, notes, SECONDS, title="four minutes", swing=swing)
     with tempfile.TemporaryDirectory() as folder:
         _, sheet = cpu_seconds(lambda: write_sheet(whole, Path(folder) / "sheet.musicxml"))
+        _, pages = cpu_seconds(lambda: write_pages(whole, Path(folder) / "sheet.pdf"))
+    _, letters = cpu_seconds(lambda: section_letters(whole))
     _, theirs = cpu_seconds(
         lambda: librosa.feature.melspectrogram(
             y=samples, sr=rate, n_fft=2048, hop_length=441, n_mels=96
@@ -76,6 +79,8 @@ def main() -> None:
     print(f"harmony             {SECONDS / chords:7.0f} x real time ({chords:.2f} s)")
     print(f"grid                {SECONDS / (beats + places):7.0f} x real time ({beats:.2f} s)")
     print(f"sheet               {SECONDS / sheet:7.0f} x real time ({sheet:.2f} s)")
+    print(f"pages               {SECONDS / pages:7.0f} x real time ({pages:.2f} s)")
+    print(f"rehearsal letters   {SECONDS / letters:7.0f} x real time ({letters:.2f} s)")
     fresh_process(samples, rate)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -134,15 +133,6 @@ def test_the_text_of_a_pdf_can_be_searched(tmp_path: Path) -> None:
     ).stdout
     for words in ("Ça va – Барабан", "Someone", "Swing", "120", "closed hi-hat", "snare", "kick"):
         assert words in shown
-
-
-def test_a_busy_song_takes_little_time(tmp_path: Path) -> None:
-    song = read_score(
-        "hh xxxx xxxx xxxx xxxx\nsd -g-g x--g -g-g x-gg\nbd x-x- --x- x--x -xx-", times=100
-    )
-    start = time.process_time()
-    write_pages(song, tmp_path / "a.pdf")
-    assert time.process_time() - start < 5
 
 
 def test_one_line_says_what_is_wrong(tmp_path: Path) -> None:
