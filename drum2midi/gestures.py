@@ -1,15 +1,15 @@
-"""Strokes that belong together: chords, flams and drags."""
+"""Strokes that belong together: chords, flams, drags, a foot that closes the hat for the stick."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from drum2midi.drums import Drum
+from drum2midi.drums import OPEN_HAT, PEDAL_HAT, Drum
 from drum2midi.transcription import Grid, Hit
 
 GRACE_GAP: Final = 0.055
@@ -30,17 +30,22 @@ class Onset:
 
 
 def group_onsets(hits: Sequence[Hit], grid: Grid) -> list[Onset]:
-    """Group strokes into onsets, grace strokes with the stroke that they lean on."""
+    """Group strokes into onsets, grace strokes with the stroke that they lean on.
+
+    The foot that closes an open hi-hat just ahead of the stick's next stroke on it is one onset
+    with that stroke, and when that was, the stick tells.
+    """
     ordered = sorted(hits, key=lambda hit: (hit.onset, hit.drum.midi))
-    graces = _graces(ordered)
-    leaning = {index for before in graces.values() for index in before}
+    graces, closing = _graces(ordered), _closing(ordered)
+    leaning = {index for before in graces.values() for index in before} | set(closing.values())
     groups: list[list[int]] = []
     for index, hit in enumerate(ordered):
         if index in leaning:
             continue
         group = groups[-1] if groups else []
         fits = group and hit.onset - ordered[group[0]].onset <= _CHORD
-        if fits and all(hit.drum is not ordered[other].drum for other in group):
+        together = _with_feet(group, closing)
+        if fits and all(hit.drum is not ordered[other].drum for other in together):
             group.append(index)
         else:
             groups.append([index])
@@ -48,11 +53,29 @@ def group_onsets(hits: Sequence[Hit], grid: Grid) -> list[Onset]:
     return [
         Onset(
             float(phase),
-            tuple(ordered[i] for i in group),
+            tuple(ordered[i] for i in _with_feet(group, closing)),
             tuple(ordered[g] for i in group for g in graces.get(i, ())),
         )
         for phase, group in zip(phases, groups, strict=True)
     ]
+
+
+def _with_feet(group: Sequence[int], closing: Mapping[int, int]) -> list[int]:
+    """Indices of an onset's strokes, those of the foot before those that it closes for."""
+    return [j for i in group for j in ((closing[i], i) if i in closing else (i,))]
+
+
+def _closing(ordered: Sequence[Hit]) -> dict[int, int]:
+    """Indices of a stick's strokes on the hat, and of the foot's that closes it for each."""
+    hats = [index for index, hit in enumerate(ordered) if hit.drum.scoring == "HH"]
+    return {
+        stick: foot
+        for before, foot, stick in zip(hats, hats[1:], hats[2:], strict=False)
+        if ordered[before].drum is OPEN_HAT
+        and ordered[foot].drum is PEDAL_HAT
+        and ordered[stick].drum is not PEDAL_HAT
+        and ordered[stick].onset - ordered[foot].onset <= GRACE_GAP
+    }
 
 
 def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:
