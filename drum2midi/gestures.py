@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from drum2midi.drums import OPEN_HAT, PEDAL_HAT, Drum
+from drum2midi.drums import PEDAL_HAT, Drum
 from drum2midi.transcription import Grid, Hit
 
 GRACE_GAP: Final = 0.055
@@ -32,8 +32,8 @@ class Onset:
 def group_onsets(hits: Sequence[Hit], grid: Grid) -> list[Onset]:
     """Group strokes into onsets, grace strokes with the stroke that they lean on.
 
-    The foot that closes an open hi-hat just ahead of the stick's next stroke on it is one onset
-    with that stroke, and when that was, the stick tells.
+    The foot that closes the hi-hat just ahead of the stick's stroke on it is one onset with that
+    stroke, and when that was, the stick tells.
     """
     ordered = sorted(hits, key=lambda hit: (hit.onset, hit.drum.midi))
     graces, closing = _graces(ordered), _closing(ordered)
@@ -70,9 +70,8 @@ def _closing(ordered: Sequence[Hit]) -> dict[int, int]:
     hats = [index for index, hit in enumerate(ordered) if hit.drum.scoring == "HH"]
     return {
         stick: foot
-        for before, foot, stick in zip(hats, hats[1:], hats[2:], strict=False)
-        if ordered[before].drum is OPEN_HAT
-        and ordered[foot].drum is PEDAL_HAT
+        for foot, stick in pairwise(hats)
+        if ordered[foot].drum is PEDAL_HAT
         and ordered[stick].drum is not PEDAL_HAT
         and ordered[stick].onset - ordered[foot].onset <= GRACE_GAP
     }
