@@ -68,6 +68,45 @@ def heard(hits: list[Hit], *, rival: float = 0.1) -> Activations:
     return Activations(classes, drums, drums, RATE)
 
 
+def surely(hits: list[Hit], *, confidences: list[float]) -> list[Hit]:
+    """The same strokes, so sure in turn."""
+    return [
+        replace(hit, confidence=confidences[i % len(confidences)]) for i, hit in enumerate(hits)
+    ]
+
+
+@pytest.mark.parametrize("drum", [FLOOR_TOM, SNARE])
+def test_snares_or_toms_that_are_never_heard_clearly_are_left_out(drum: Drum) -> None:
+    band = [hit for hit in groove() if hit.drum is not SNARE]
+    bass = [Hit(0.25 + 0.5 * i, drum, 80) for i in range(30)]
+    for confidences, kept in [
+        ([0.89], 0),
+        ([0.7, 0.75, 0.8, 0.85, 0.88], 0),
+        ([0.3, 0.45, 0.59, 0.8], 0),  # unlikely ones do not make the others clearer
+        ([0.9], 30),
+        ([0.7, 0.7, 0.7, 0.95], 30),
+        ([0.45, 0.5, 0.55, 0.5, 0.95], 30),  # nor do a snare's ghosts speak against it
+    ]:
+        hits = by_onset([*band, *surely(bass, confidences=confidences)])
+        cast = cast_parts(hits, heard(hits))
+        assert sum(hit.drum is drum for hit in cast) == kept
+        assert [hit for hit in cast if hit.drum is not drum] == by_onset(band)
+
+
+def test_a_few_unclear_snares_stay() -> None:
+    snares = surely(fill(2, SNARE, FEWEST - 1), confidences=[0.8])
+    hits = by_onset([*(hit for hit in groove() if hit.drum is not SNARE), *snares])
+    assert list(cast_parts(hits, heard(hits))) == hits
+
+
+def test_other_drums_may_be_unclear() -> None:
+    hits = [
+        hit if hit.drum is SNARE else replace(hit, confidence=0.7)
+        for hit in by_onset([*groove(), *(Hit(0.25 + i, CRASH, 90) for i in range(3))])
+    ]
+    assert list(cast_parts(hits, heard(hits))) == hits
+
+
 def test_a_tom_on_every_backbeat_is_the_snare() -> None:
     hits = [*groove(HIGH_TOM), *fill(3, FLOOR_TOM, 4)]
     cast = cast_parts(by_onset(hits), heard(hits))
