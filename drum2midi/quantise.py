@@ -48,7 +48,8 @@ _TRIPLETS: Final = {EIGHTH: 3, SIXTEENTH: 6}
 _CHANGE: Final = 1.2  # cost of going from twos to threes or back between beats
 _HABIT: Final = 0.7  # weight of what the same beat of other bars does
 _CLASH: Final = 5.0  # cost of two strokes of one drum on one place
-_OUTLIER: Final = 9.0  # most that a single onset may cost
+_OUTLIER: Final = 9.0  # cost of an onset from which on it may as well be misplayed or misheard,
+_STRAY: Final = 0.05  # and then it costs one more for every so many seconds
 _NOISE: Final = (0.008, 0.022)  # seconds; bounds of the estimated standard deviation
 _EARLY: Final = 1 / 16  # of the span divided: so far ahead of it an onset belongs to it
 _FINEST: Final = Fraction(1, 8)  # of a quarter: where a stroke goes whose place is taken
@@ -221,8 +222,8 @@ def _span(
         per_quarter = float(division / unit)
         feel = STRAIGHT if per_quarter % 3 == 0 else swing
         slots = np.maximum(np.round(feel.written(within) * per_quarter), 0).astype(np.int64)
-        misfit = 0.5 * ((within - feel.played(slots / per_quarter)) * scale / noise) ** 2
-        total = cost + float(np.minimum(misfit, _OUTLIER).sum())
+        error = np.abs(within - feel.played(slots / per_quarter)) * scale
+        total = cost + float(_misfit(error, noise).sum())
         struck = [
             (slot, hit.drum)
             for i, slot in zip(members, slots, strict=True)
@@ -235,6 +236,13 @@ def _span(
     # Counted from the end of the bar, so that a pickup lines up with full bars.
     to_end = grid.bar_quarters[bar + 1] - start
     return _Span(start, (str(grid.bars[bar].metre), to_end), [int(i) for i in members], choices)
+
+
+def _misfit(error: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
+    """Cost of strokes so many seconds beside their places; strays, too, are best put near by."""
+    far = noise * np.sqrt(2 * _OUTLIER)
+    normal = 0.5 * (np.minimum(error, far) / noise) ** 2
+    return np.asarray(normal + np.maximum(error - far, 0.0) / _STRAY)
 
 
 def _family(division: int) -> int:

@@ -268,6 +268,14 @@ def test_thirty_second_roll_and_sextuplets() -> None:
     assert where(notes, grid) == sorted((q, d.name) for q, d, _ in written)
 
 
+def test_a_stray_stroke_is_put_near_by_rather_than_where_it_costs_nothing_to_divide() -> None:
+    grid = make_grid(4, bpm=60)
+    written = [(Fraction(i), KICK, 100) for i in range(16)]
+    strokes = [*play(grid, written), Hit(float(grid.seconds(5.36)), SNARE, 90)]
+    notes, _ = quantise(strokes, grid, divisions=parse_values("16"))
+    assert [place for place, name in where(notes, grid) if name == "snare"] == [Fraction(21, 4)]
+
+
 def place_of_a_foot(gap: float) -> list[Fraction]:
     """Quarters of a foot on the hi-hat so long before beat three of eighths by the stick."""
     grid = make_grid(2)
