@@ -43,9 +43,9 @@ def group_onsets(hits: Sequence[Hit], grid: Grid) -> list[Onset]:
         if index in leaning:
             continue
         group = groups[-1] if groups else []
-        fits = group and hit.onset - ordered[group[0]].onset <= _CHORD
-        together = _with_feet(group, closing)
-        if fits and all(hit.drum is not ordered[other].drum for other in together):
+        near = group and hit.onset - ordered[group[0]].onset <= _CHORD
+        drums = {ordered[other].drum for other in _with_feet(group, closing)}
+        if near and all(ordered[own].drum not in drums for own in _with_feet([index], closing)):
             group.append(index)
         else:
             groups.append([index])

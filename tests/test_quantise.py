@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from drum2midi.drums import CLOSED_HAT, CRASH, KICK, OPEN_HAT, PEDAL_HAT, SNARE, Drum
 from drum2midi.errors import InputError
+from drum2midi.gestures import group_onsets
 from drum2midi.quantise import parse_values, quantise
 from drum2midi.transcription import STRAIGHT, Bar, Grid, Hit, Metre, Note, Swing
 
@@ -307,6 +308,33 @@ def test_flam_and_drag_are_grace_notes(gaps: tuple[float, ...]) -> None:
     snares = [n for n in notes if n.drum is SNARE]
     assert [n.grace for n in snares] == [True] * len(gaps) + [False]
     assert {(n.bar, n.position) for n in snares} == {(1, Fraction(1))}
+    check_sound(strokes, notes, grid)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.004, 0.011, 0.02, 0.03, 0.05, 0.055, 0.06, 0.1, 0.2]),
+            st.sampled_from([PEDAL_HAT, CLOSED_HAT, OPEN_HAT, KICK, SNARE]),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_hands_and_feet_in_any_order_are_onsets_with_every_stroke_once(
+    steps: list[tuple[float, Drum]],
+) -> None:
+    grid = make_grid(3)
+    onsets = np.round(0.5 + np.cumsum([gap for gap, _ in steps]), 4)
+    struck = {(float(t), drum) for t, (_, drum) in zip(onsets, steps, strict=True)}
+    strokes = [Hit(t, drum, 80) for t, drum in struck]
+    grouped = group_onsets(strokes, grid)
+    for onset in grouped:
+        assert len({hit.drum for hit in onset.hits}) == len(onset.hits)
+    together = [hit for onset in grouped for hit in (*onset.graces, *onset.hits)]
+    assert sorted(together, key=repr) == sorted(strokes, key=repr)
+    notes, _ = quantise(strokes, grid)
     check_sound(strokes, notes, grid)
 
 
