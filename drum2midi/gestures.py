@@ -1,4 +1,4 @@
-"""Strokes that belong together: chords, flams, drags, a foot that closes the hat for the stick."""
+"""Strokes that belong together: chords, flams, drags, foot and stick on the hi-hat."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Onset:
 def group_onsets(hits: Sequence[Hit], grid: Grid) -> list[Onset]:
     """Group strokes into onsets, grace strokes with the stroke that they lean on.
 
-    The foot that closes the hi-hat just ahead of the stick's stroke on it is one onset with that
+    A foot alone on the hi-hat just ahead of the stick, to close it, is one onset with the stick's
     stroke, and when that was, the stick tells.
     """
     ordered = sorted(hits, key=lambda hit: (hit.onset, hit.drum.midi))
-    graces, closing = _graces(ordered), _closing(ordered)
-    leaning = {index for before in graces.values() for index in before} | set(closing.values())
+    graces, ahead = _graces(ordered), _feet_ahead(ordered)
+    leaning = {index for before in graces.values() for index in before} | set(ahead.values())
     groups: list[list[int]] = []
     for index, hit in enumerate(ordered):
         if index in leaning:
             continue
         group = groups[-1] if groups else []
         near = group and hit.onset - ordered[group[0]].onset <= _CHORD
-        drums = {ordered[other].drum for other in _with_feet(group, closing)}
-        if near and all(ordered[own].drum not in drums for own in _with_feet([index], closing)):
+        drums = {ordered[other].drum for other in _with_feet(group, ahead)}
+        if near and all(ordered[own].drum not in drums for own in _with_feet([index], ahead)):
             group.append(index)
         else:
             groups.append([index])
@@ -53,20 +53,20 @@ def group_onsets(hits: Sequence[Hit], grid: Grid) -> list[Onset]:
     return [
         Onset(
             float(phase),
-            tuple(ordered[i] for i in _with_feet(group, closing)),
+            tuple(ordered[i] for i in _with_feet(group, ahead)),
             tuple(ordered[g] for i in group for g in graces.get(i, ())),
         )
         for phase, group in zip(phases, groups, strict=True)
     ]
 
 
-def _with_feet(group: Sequence[int], closing: Mapping[int, int]) -> list[int]:
-    """Indices of an onset's strokes, those of the foot before those that it closes for."""
-    return [j for i in group for j in ((closing[i], i) if i in closing else (i,))]
+def _with_feet(group: Sequence[int], ahead: Mapping[int, int]) -> list[int]:
+    """Indices of an onset's strokes, each of the foot before the stick's that it is ahead of."""
+    return [j for i in group for j in ((ahead[i], i) if i in ahead else (i,))]
 
 
-def _closing(ordered: Sequence[Hit]) -> dict[int, int]:
-    """Indices of a stick's strokes on the hat, and of the foot's that closes it for each."""
+def _feet_ahead(ordered: Sequence[Hit]) -> dict[int, int]:
+    """Indices of the stick's strokes on the hi-hat, and of the foot's just ahead of each."""
     hats = [index for index, hit in enumerate(ordered) if hit.drum.scoring == "HH"]
     return {
         stick: foot
@@ -74,7 +74,14 @@ def _closing(ordered: Sequence[Hit]) -> dict[int, int]:
         if ordered[foot].drum is PEDAL_HAT
         and ordered[stick].drum is not PEDAL_HAT
         and ordered[stick].onset - ordered[foot].onset <= GRACE_GAP
+        and _is_alone(ordered, foot)
     }
+
+
+def _is_alone(ordered: Sequence[Hit], index: int) -> bool:
+    """Whether nothing sounds with a stroke."""
+    around = [*ordered[max(index - 1, 0) : index], *ordered[index + 1 : index + 2]]
+    return all(abs(other.onset - ordered[index].onset) > _CHORD for other in around)
 
 
 def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:

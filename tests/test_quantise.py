@@ -269,32 +269,48 @@ def test_thirty_second_roll_and_sextuplets() -> None:
     assert where(notes, grid) == sorted((q, d.name) for q, d, _ in written)
 
 
-def test_a_stray_stroke_is_put_near_by_rather_than_where_it_costs_nothing_to_divide() -> None:
+@pytest.mark.parametrize(
+    ("at", "values"),
+    [
+        (0.36, "16"),  # not on the beat, where it costs nothing to divide
+        (0.3, "16,8t"),  # nor nearer by, where one stroke would make a triplet
+    ],
+)
+def test_a_stray_stroke_is_put_near_by(at: float, values: str) -> None:
     grid = make_grid(4, bpm=60)
     written = [(Fraction(i), KICK, 100) for i in range(16)]
-    strokes = [*play(grid, written), Hit(float(grid.seconds(5.36)), SNARE, 90)]
-    notes, _ = quantise(strokes, grid, divisions=parse_values("16"))
-    assert [place for place, name in where(notes, grid) if name == "snare"] == [Fraction(21, 4)]
+    strokes = [*play(grid, written), Hit(float(grid.seconds(5 + at)), SNARE, 90)]
+    notes, _ = quantise(strokes, grid, divisions=parse_values(values))
+    assert [q for q, name in where(notes, grid) if name == "snare"] == [5 + Fraction(1, 4)]
 
 
-def place_of_a_foot(gap: float) -> list[Fraction]:
-    """Quarters of a foot on the hi-hat so long before beat three of eighths by the stick."""
+def place_of_a_foot(gap: float, *, together: Drum | None = None) -> Fraction:
+    """Quarters of a foot on the hi-hat so long before beat three of eighths by the stick.
+
+    With a stroke of another drum at the foot's time, perhaps.
+    """
     grid = make_grid(2)
     eighths = [(Fraction(i, 2), OPEN_HAT if i == 3 else CLOSED_HAT, 80) for i in range(12)]
-    foot = Hit(float(grid.seconds(2.0)) - gap, PEDAL_HAT, 50)
-    strokes = [*play(grid, eighths), foot]
+    feet = [PEDAL_HAT] if together is None else [PEDAL_HAT, together]
+    strokes = play(grid, eighths)
+    strokes += [Hit(float(grid.seconds(2.0)) - gap, drum, 50) for drum in feet]
     notes, _ = quantise(strokes, grid)
     check_sound(strokes, notes, grid)
-    return [place for place, name in where(notes, grid) if name == "pedal hi-hat"]
+    (place,) = (place for place, name in where(notes, grid) if name == "pedal hi-hat")
+    return place
 
 
-@pytest.mark.parametrize("gap", [0.02, 0.05])
-def test_a_foot_that_closes_the_hat_for_the_stick_is_on_the_sticks_place(gap: float) -> None:
-    assert place_of_a_foot(gap) == [Fraction(2)]
+@pytest.mark.parametrize("gap", [0.02, 0.054])
+def test_a_foot_just_ahead_of_the_stick_is_on_the_sticks_place(gap: float) -> None:
+    assert place_of_a_foot(gap) == 2
 
 
-def test_a_foot_well_before_the_stick_has_its_own_place() -> None:
-    assert place_of_a_foot(0.0625) == [Fraction(15, 8)]
+def test_a_foot_well_ahead_of_the_stick_has_its_own_place() -> None:
+    assert place_of_a_foot(0.0625) == Fraction(15, 8)
+
+
+def test_a_foot_that_sounds_with_another_drum_stays_with_it() -> None:
+    assert place_of_a_foot(0.054, together=KICK) == Fraction(15, 8)
 
 
 @pytest.mark.parametrize("gaps", [(0.03,), (0.06, 0.03)])
