@@ -319,6 +319,52 @@ def test_rides_among_rides_and_crashes_stay(drums: list[Drum]) -> None:
     assert [hit.drum for hit in cast_parts(hits, activations)] == drums
 
 
+def washed(cymbals: dict[int, Drum], hats: set[int], step: float = 0.25) -> list[Drum]:
+    """What becomes of cymbals at some steps, which sound like nothing else, and hats at some."""
+    hits = by_onset(
+        [
+            *(Hit(1.0 + step * i, OPEN_HAT, 80, 0.8) for i in hats),
+            *(Hit(1.0 + step * i, drum, 90, 0.95) for i, drum in cymbals.items()),
+        ]
+    )
+    activations = heard(hits)
+    for i in cymbals:
+        at = round((1.0 + step * i) * RATE)
+        activations.classes[at, SCORING_CLASSES.index("HH")] = 0.4
+        activations.drums[at, DRUMS.index(OPEN_HAT)] = 0.6
+    return [hit.drum for hit in cast_parts(hits, activations)]
+
+
+def test_cymbals_that_the_stick_would_play_with_a_hat_again_and_again_are_its_wash() -> None:
+    together = dict.fromkeys(range(0, 15, 3), CRASH)
+    # The one between was heard as a cymbal alone: the same hat.
+    cast = washed({**together, 10: RIDE}, set(range(24)) - {10})
+    assert cast == [OPEN_HAT] * 24
+
+
+@pytest.mark.parametrize(
+    ("cymbals", "hats", "step"),
+    [
+        (range(0, 12, 3), range(24), 0.25),  # four are none too many
+        (range(0, 15, 3), range(15), 0.9),  # nor are five in eleven seconds
+        (range(24), range(0, 20, 4), 0.25),  # crashes throughout, with a splash now and then
+    ],
+)
+def test_other_crashes_with_a_hat_stay(cymbals: range, hats: range, step: float) -> None:
+    cast = washed(dict.fromkeys(cymbals, CRASH), set(hats), step)
+    assert cast.count(CRASH) == len(cymbals)
+    assert cast.count(OPEN_HAT) == len(hats)
+
+
+def test_a_crash_with_the_foot_stays_however_often() -> None:
+    hits = by_onset(
+        Hit(1.0 + 0.25 * i, drum, 90, 0.9) for i in range(12) for drum in (RIDE, PEDAL_HAT)
+    )
+    activations = heard(hits)
+    activations.classes[:, SCORING_CLASSES.index("CY")] = 0.99
+    assert list(cast_parts(hits, activations)) == hits
+
+
 def cast_hats(drums: dict[int, Drum], kicks: tuple[int, ...], step: float = 0.15) -> list[Drum]:
     """What becomes of twelve even hats, closed but for some, beside kicks."""
     played = [Hit(1.0 + step * i, drums.get(i, CLOSED_HAT), 80) for i in range(12)]
