@@ -304,6 +304,22 @@ def test_a_ride_that_a_hat_doubles_goes() -> None:
     assert list(cast_parts(doubled, activations)) == hits
 
 
+def test_no_foot_comes_down_twice_at_once() -> None:
+    def left(gap: float, *confidences: float, others: Drum = PEDAL_HAT) -> list[float]:
+        drums = (PEDAL_HAT, others, others)
+        hits = [Hit(1.0 + i * gap, drums[i], 80, sure) for i, sure in enumerate(confidences)]
+        cast = cast_parts(hits, heard(hits))
+        assert set(cast) <= set(hits)
+        return [hit.confidence for hit in cast]
+
+    assert left(0.06, 0.9, 0.8) == [0.9]
+    assert left(0.06, 0.8, 0.9) == [0.9]
+    assert left(0.05, 0.7, 0.9, 0.8) == [0.9]
+    assert left(0.05, 0.9, 0.7, 0.8) == [0.9, 0.8]
+    assert left(0.08, 0.9, 0.8) == [0.9, 0.8]
+    assert left(0.05, 0.9, 0.8, others=SNARE) == [0.9, 0.8]
+
+
 @pytest.mark.parametrize(
     "drums",
     [
