@@ -23,7 +23,7 @@ foot's. A foot that comes down twice within some hundredths of a second did so o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -185,23 +185,30 @@ def _keep_to_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, .
     stream = [hit for hit in hits if hit.drum.scoring in ("HH", "CY")]
     wrong = dict(zip(stream, _among_hats(stream, activations), strict=True))
     crashes = np.array([hit.onset for hit in stream if hit.drum is CRASH])
-    hats = np.array([hit.onset for hit in stream if hit.drum.scoring == "HH"])
+
+    def doubtful(hit: Hit) -> bool:
+        crowd = np.sum(np.abs(crashes - hit.onset) < _AROUND) if hit.drum is CRASH else 0
+        return hit.drum in (RIDE, RIDE_BELL) or bool(crowd >= _CROWD)
+
+    return _as_hats(hits, {hit for hit in stream if wrong[hit] and doubtful(hit)}, activations)
+
+
+def _as_hats(
+    hits: Sequence[Hit], cymbals: Collection[Hit], activations: Activations
+) -> tuple[Hit, ...]:
+    """Some cymbals as hats, of the likeliest kind; none where there is a hat already."""
+    hats = np.array([hit.onset for hit in hits if hit.drum.scoring == "HH"])
+    given = -np.inf
     out = []
     for hit in hits:
-        crowd = np.sum(np.abs(crashes - hit.onset) < _AROUND) if hit.drum is CRASH else 0
-        doubtful = hit.drum in (RIDE, RIDE_BELL) or crowd >= _CROWD
-        if not doubtful or not wrong[hit]:
+        if hit not in cymbals:
             out.append(hit)
-        elif not (np.abs(hats - hit.onset) < _SAME).any():
-            out.append(_as_hat(hit, activations))
+        elif hit.onset - given >= _SAME and not (np.abs(hats - hit.onset) < _SAME).any():
+            kinds = _logits([hit], activations.drums, activations.frame_rate, reach=1)[0]
+            kind = max((CLOSED_HAT, OPEN_HAT, PEDAL_HAT), key=lambda drum: kinds[DRUMS.index(drum)])
+            out.append(replace(hit, drum=kind))
+            given = hit.onset
     return tuple(out)
-
-
-def _as_hat(hit: Hit, activations: Activations) -> Hit:
-    """A cymbal's stroke as one of the hats', of the likeliest kind."""
-    kinds = _logits([hit], activations.drums, activations.frame_rate, reach=1)[0]
-    kind = max((CLOSED_HAT, OPEN_HAT, PEDAL_HAT), key=lambda drum: kinds[DRUMS.index(drum)])
-    return replace(hit, drum=kind)
 
 
 def _without_wash(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
@@ -212,25 +219,20 @@ def _without_wash(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, .
     and so are the cymbals between. A lone crash with a hat in it is a crash, and stays.
     """
     stick = np.array([hit.onset for hit in hits if hit.drum in (CLOSED_HAT, OPEN_HAT)])
-    hats = np.array([hit.onset for hit in hits if hit.drum.scoring == "HH"])
-    cymbals = np.array([hit.onset for hit in hits if hit.drum.scoring == "CY"])
-    together = np.array([t for t in cymbals if (np.abs(stick - t) < _SAME).any()])
+    cymbals = [hit for hit in hits if hit.drum.scoring == "CY"]
+    onsets = np.array([hit.onset for hit in cymbals])
+    together = np.array([t for t in onsets if (np.abs(stick - t) < _SAME).any()])
 
-    def near(onsets: NDArray[np.float64], hit: Hit) -> int:
-        return int(np.sum(np.abs(onsets - hit.onset) < _AROUND))
+    def near(others: NDArray[np.float64], hit: Hit) -> int:
+        return int(np.sum(np.abs(others - hit.onset) < _AROUND))
 
-    out = []
-    for hit in hits:
-        wash = (
-            hit.drum.scoring == "CY"
-            and near(together, hit) >= _TOGETHER
-            and near(cymbals, hit) <= _CYMBALS_TO_A_HAT * near(stick, hit)
-        )
-        if not wash:
-            out.append(hit)
-        elif not (np.abs(hats - hit.onset) < _SAME).any():
-            out.append(_as_hat(hit, activations))
-    return tuple(out)
+    wash = {
+        hit
+        for hit in cymbals
+        if near(together, hit) >= _TOGETHER
+        and near(onsets, hit) <= _CYMBALS_TO_A_HAT * near(stick, hit)
+    }
+    return _as_hats(hits, wash, activations)
 
 
 def _among_hats(stream: Sequence[Hit], activations: Activations) -> NDArray[np.bool_]:

@@ -358,6 +358,19 @@ def test_cymbals_that_the_stick_would_play_with_a_hat_again_and_again_are_its_wa
     assert cast == [OPEN_HAT] * 24
 
 
+@pytest.mark.parametrize("cymbals", [(RIDE, RIDE_BELL), (CRASH, RIDE)])
+def test_two_cymbals_at_once_that_are_a_hat_are_one(cymbals: tuple[Drum, Drum]) -> None:
+    hits = by_onset(
+        [
+            *(Hit(1.0 + 0.25 * i, OPEN_HAT, 80, 0.8) for i in range(12) if i != 7),
+            *(Hit(1.0 + 0.25 * i, CRASH, 90, 0.95) for i in (0, 2, 4, 6, 8)),
+            *(Hit(2.75, drum, 90, 0.95) for drum in cymbals),
+        ]
+    )
+    cast = cast_parts(hits, heard(hits))
+    assert [hit.onset for hit in cast] == [1.0 + 0.25 * i for i in range(12)]
+
+
 @pytest.mark.parametrize(
     ("cymbals", "hats", "step"),
     [
