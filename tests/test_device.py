@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from drum2midi.training.pieces import Piece, Renderer, Sources
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 
 from drum2midi.training.device import mixing  # noqa: E402
-from drum2midi.training.device.fit import DeviceSettings, Pool, _begin, loss  # noqa: E402
+from drum2midi.training.device.fit import DeviceSettings, Pool, _begin, _render, _take, loss  # noqa: E402
 from drum2midi.training.device.twin import Twin  # noqa: E402
 
 SETTINGS = FeatureSettings()
@@ -244,6 +246,27 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
         read_weights([tmp_path / "bad.npz"])
     with pytest.raises(InputError, match=r"settings\.json: not the settings of a run"):
         build([tmp_path / "bad.npz"])
+
+
+def test_renderers_stop_after_the_pieces_that_were_asked_for(packed: Path) -> None:
+    pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+    for worker, count in ((0, 2), (1, 1)):
+        _render(cargo.unpack(packed), DeviceSettings(workers=2, pieces=3), worker, pieces)
+        assert pieces.qsize() == count
+        while not pieces.empty():
+            pieces.get()
+
+
+def test_a_crew_that_has_no_more_to_render_is_not_dead(piece: Piece) -> None:
+    pool = Pool(DeviceSettings(crop=300, capacity=2), torch.device("cpu"))
+    pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+    pieces.put(piece)
+    _take(pool, pieces, [SimpleNamespace(exitcode=0), SimpleNamespace(exitcode=1)], wait=True)
+    assert pool.added == 1
+    _take(pool, pieces, [SimpleNamespace(exitcode=0)], wait=False)
+    assert pool.added == 1
+    with pytest.raises(InputError, match="the processes that render died"):
+        _take(pool, pieces, [SimpleNamespace(exitcode=-9)], wait=False)
 
 
 def test_the_command_names_what_is_missing(tmp_path: Path) -> None:

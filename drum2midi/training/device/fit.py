@@ -63,6 +63,9 @@ class DeviceSettings:
         Standard deviation, in frames, of the bump that stands for an onset.
     workers, capacity : int
         Processes that render, and pieces that the GPU keeps; the oldest make room.
+    pieces : int or None
+        Pieces after which the renderers stop, where they would take the processor from what
+        learns; none if they go on to the end.
     average : float
         Share of the average of weights that a step leaves.
     seed : int
@@ -78,6 +81,7 @@ class DeviceSettings:
     width: float = 1.0
     workers: int = 15
     capacity: int = 12000
+    pieces: int | None = None
     average: float = 0.999
     seed: int = 0
     start: tuple[str, ...] = ()
@@ -196,7 +200,7 @@ def fit(cargo: Path, out: Path, settings: DeviceSettings) -> None:
 
 def _render(material: Material, settings: DeviceSettings, worker: int, pieces: Any) -> None:
     renderer = Renderer(material, settings.features, seed=settings.seed)
-    for number in range(worker, 2**31, settings.workers):
+    for number in range(worker, settings.pieces or 2**31, settings.workers):
         pieces.put(renderer.piece(number))
 
 
@@ -214,7 +218,7 @@ def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[Base
         use_buffers=False,
     )
     optimizer = torch.optim.AdamW(twin.parameters(), lr=0.0, weight_decay=settings.decay)
-    while pool.added < min(64, settings.capacity):
+    while pool.added < min(64, settings.capacity, settings.pieces or 64):
         _take(pool, pieces, crew, wait=True)
     mix, saved, step = examples.Mix(), list(_SAVED_AT), 0
     begun, total = time.monotonic(), torch.zeros((), device=device)
@@ -228,7 +232,8 @@ def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[Base
                 features, truth = compose(
                     pool.draw(settings.batch, mix), settings.features, width=settings.width
                 )
-            with torch.autocast(device.type, dtype=torch.bfloat16):
+            # Few processors have bfloat16; those that do not take four times as long with it.
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 logits = twin(features[:, _LEAD:])
             value = loss(logits.float(), truth[:, _LEAD:])
             optimizer.zero_grad()
@@ -264,7 +269,7 @@ def _cosine(done: float) -> float:
 
 def _take(pool: Pool, pieces: Any, crew: Sequence[BaseProcess], *, wait: bool) -> None:
     """What has been rendered goes into the pool."""
-    if not any(process.is_alive() for process in crew):
+    if all(process.exitcode for process in crew):  # 0: it had no more to render
         raise InputError("the processes that render died")
     try:
         while True:
@@ -291,6 +296,7 @@ def _main(
     workers: Annotated[int, typer.Option(help="Processes that render.", min=1)] = 15,
     batch: Annotated[int, typer.Option(min=1)] = 32,
     capacity: Annotated[int, typer.Option(help="Pieces that the GPU keeps.", min=1)] = 12000,
+    pieces: Annotated[int | None, typer.Option(help="Render no more than so many.", min=1)] = None,
     rate: Annotated[float, typer.Option(help="AdamW's highest.")] = 2e-3,
     average: Annotated[float, typer.Option(help="Of the weights, what a step leaves.")] = 0.999,
     start: Annotated[list[Path] | None, typer.Option(help="Weights to go on from.")] = None,
@@ -298,7 +304,7 @@ def _main(
 ) -> None:
     """Train on a GPU from packed material."""
     settings = DeviceSettings(minutes=minutes, workers=workers, batch=batch, capacity=capacity,
-                              rate=rate, average=average, seed=seed,
+                              pieces=pieces, rate=rate, average=average, seed=seed,
                               start=tuple(map(str, start or ())))  # fmt: skip
     try:
         fit(cargo, out, settings)
