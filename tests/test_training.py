@@ -127,20 +127,6 @@ def test_variation_keeps_the_timing() -> None:
         np.testing.assert_allclose(beats, np.round(beats), atol=1e-9)
 
 
-def test_some_drummers_leave_their_foot_where_it_is() -> None:
-    strokes = tuple(
-        Stroke(0.5 * i, drum, 90) for i in range(40) for drum in (drums.KICK, drums.PEDAL_HAT)
-    )
-    groove = Groove("g", 120, Metre(4, 4), strokes)
-    rng = np.random.default_rng(4)
-    without = 0
-    for _ in range(300):
-        found = render.vary(groove, rng).strokes
-        feet = sum(s.drum is drums.PEDAL_HAT for s in found)
-        without += not feet and sum(s.drum is drums.KICK for s in found) == 40
-    assert 40 < without < 80  # a fifth of 300, less those that lose kicks or hats at random
-
-
 @pytest.fixture(scope="module")
 def piece(sources: Sources) -> Piece:
     return Renderer(load_material(sources, rate=RATE), SETTINGS, seed=1).piece(4)

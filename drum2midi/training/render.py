@@ -23,7 +23,6 @@ ATTACK: Final = 0.001
 
 _HATS: Final = frozenset({drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT})
 _CYMBALS: Final = frozenset({drums.CRASH, drums.RIDE, drums.RIDE_BELL})
-_NO_FOOT: Final = 0.2
 _BUSES: Final = ("KD", "SD", "TT", "HH", "CY")
 # Decibels against the snare: mean and spread over productions.
 _BALANCE: Final[Mapping[Drum, tuple[float, float]]] = {
@@ -113,11 +112,8 @@ def _thin(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
     """Leave out strokes of one or two classes at random, in nearly half of the pieces.
 
     A hi-hat goes with nearly every kick of a groove; a network that only sees
-    such grooves hears a hat wherever a kick has a click, and a pedal where the hat
-    is struck besides: a fifth of the drummers leave their foot where it is.
+    such grooves hears a hat wherever a kick has a click.
     """
-    if rng.random() < _NO_FOOT:
-        strokes = [s for s in strokes if s.drum is not drums.PEDAL_HAT]
     if rng.random() > 0.45:
         return list(strokes)
     share = {name: float(rng.uniform(0.1, 1.0)) for name in rng.choice(_BUSES, size=2)}
