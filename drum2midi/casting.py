@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.cymbals import SAME, cast_cymbals, log_odds_at
+from drum2midi.cymbals import SAME, cast_cymbals
 from drum2midi.drums import HIGH_TOM, KICK, SCORING_CLASSES, SNARE
-from drum2midi.model import Activations
+from drum2midi.model import Activations, log_odds_near
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
     if len(part) < FEWEST or 2 * others < len(part):
         return tuple(hits)
     played = float(np.dot([*WEIGHTS.values()], [*describe_part(hits), 1.0]))
-    logits = log_odds_at(part, activations.classes, activations.frame_rate, reach=2)
+    logits = log_odds_near(activations.classes, activations.frames_at(part), reach=2)
     heard = float(np.mean(logits[:, _SNARES] - logits[:, _TOMS]))
     if played + _HEARD * (heard - _USUAL) <= 0.0:
         return tuple(hits)

@@ -29,7 +29,7 @@ from drum2midi.drums import (
     RIDE_BELL,
     SCORING_CLASSES,
 )
-from drum2midi.model import Activations, log_odds
+from drum2midi.model import Activations, log_odds_near
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _as_hats(
         if hit not in cymbals:
             out.append(hit)
         elif hit.onset - given >= SAME and not (np.abs(hats - hit.onset) < SAME).any():
-            kinds = log_odds_at([hit], activations.drums, activations.frame_rate, reach=1)[0]
+            kinds = log_odds_near(activations.drums, activations.frames_at([hit]), reach=1)[0]
             kind = max((CLOSED_HAT, OPEN_HAT, PEDAL_HAT), key=lambda drum: kinds[DRUMS.index(drum)])
             out.append(replace(hit, drum=kind))
             given = hit.onset
@@ -138,7 +138,7 @@ def _among_hats(stream: Sequence[Hit], activations: Activations) -> NDArray[np.b
     """Whether each of the hats' and cymbals' strokes is a hi-hat's by those around it."""
     if not stream:
         return np.zeros(0, dtype=bool)
-    logits = log_odds_at(stream, activations.classes, activations.frame_rate, reach=2)
+    logits = log_odds_near(activations.classes, activations.frames_at(stream), reach=2)
     margin = np.clip(logits[:, _HATS] - logits[:, _CYMBALS], -_SURE, _SURE)
     onsets = np.array([hit.onset for hit in stream])
     index = np.arange(len(stream))
@@ -158,7 +158,7 @@ def _close_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
     hats = [hit for hit in hits if hit.drum.scoring == "HH"]
     if len(hats) < _FEWEST:
         return tuple(hits)
-    logits = log_odds_at(hats, activations.drums, activations.frame_rate, reach=1)
+    logits = log_odds_near(activations.drums, activations.frames_at(hats), reach=1)
     opened, closed, pedal = (
         logits[:, DRUMS.index(drum)] for drum in (OPEN_HAT, CLOSED_HAT, PEDAL_HAT)
     )
@@ -214,27 +214,3 @@ def _without_rebounds(hits: Sequence[Hit]) -> tuple[Hit, ...]:
         else:
             last = hit
     return tuple(hit for hit in hits if hit not in weaker)
-
-
-def log_odds_at(
-    hits: Sequence[Hit], curves: NDArray[np.float32], rate: float, *, reach: int
-) -> NDArray[np.float32]:
-    """Log-odds of curves at strokes.
-
-    Parameters
-    ----------
-    hits : sequence of Hit
-    curves : float32, shape (frames, curves)
-        Activations.
-    rate : float
-        Frames a second.
-    reach : int
-        Frames on either side of which the highest counts.
-
-    Returns
-    -------
-    float32, shape (hits, curves)
-    """
-    frames = np.array([round(hit.onset * rate) for hit in hits])
-    near = np.clip(frames[:, None] + np.arange(-reach, reach + 1), 0, len(curves) - 1)
-    return log_odds(curves[near].max(axis=1))

@@ -7,7 +7,7 @@ beside the weights, so that nothing about a model is known anywhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
@@ -23,6 +23,8 @@ from drum2midi.features import QUIET_FRAMES, FeatureSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from drum2midi.transcription import Hit
 
 METADATA_KEY: Final = "drum2midi"
 FORMAT: Final = 1
@@ -105,6 +107,10 @@ class Activations:
     drums: NDArray[np.float32]
     velocities: NDArray[np.float32]
     frame_rate: float
+
+    def frames_at(self, hits: Iterable[Hit]) -> NDArray[np.intp]:
+        """The frames nearest to strokes; shape (hits,)."""
+        return np.array([round(hit.onset * self.frame_rate) for hit in hits], np.intp)
 
 
 def without_silence(activations: Activations) -> Activations:
@@ -204,6 +210,27 @@ def log_odds(activations: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     sure = np.clip(activations, _CERTAIN, 1.0 - _CERTAIN)
     return np.asarray(np.log(sure / (1.0 - sure)), np.float32)
+
+
+def log_odds_near(
+    curves: NDArray[np.float32], frames: NDArray[np.intp], *, reach: int
+) -> NDArray[np.float32]:
+    """Log-odds of the highest activations near some frames.
+
+    Parameters
+    ----------
+    curves : float32, shape (frames, curves)
+        Activations.
+    frames : int, shape (places,)
+    reach : int
+        Frames before and after each that count as well.
+
+    Returns
+    -------
+    float32, shape (places, curves)
+    """
+    near = np.clip(frames[:, None] + np.arange(-reach, reach + 1), 0, len(curves) - 1)
+    return log_odds(curves[near].max(axis=1))
 
 
 def split_outputs(output: NDArray[np.float32], frame_rate: float) -> Activations:

@@ -16,7 +16,7 @@ import numpy as np
 
 from drum2midi.drums import DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
-from drum2midi.model import Activations, PickSettings, log_odds
+from drum2midi.model import Activations, PickSettings, log_odds_near
 from drum2midi.peaks import find_peaks
 from drum2midi.sides import find_moments
 from drum2midi.transcription import Hit
@@ -121,8 +121,7 @@ def _without_strays(
 
 def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Peaks of the cymbals that are the splash of a hi-hat: one hand plays either."""
-    near = np.clip(peaks[:, None] + np.arange(-2, 3), 0, len(classes) - 1)
-    hats, cymbals = (log_odds(classes[near, i].max(axis=1)) for i in (_HATS, _CYMBALS))
+    hats, cymbals = log_odds_near(classes[:, [_HATS, _CYMBALS]], peaks, reach=2).T
     return np.asarray(hats - cymbals > _RATHER_A_HAT)
 
 

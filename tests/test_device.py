@@ -261,12 +261,12 @@ def test_a_crew_that_has_no_more_to_render_is_not_dead(piece: Piece) -> None:
     pool = Pool(DeviceSettings(crop=300, capacity=2), torch.device("cpu"))
     pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
     pieces.put(piece)
-    _take(pool, pieces, [SimpleNamespace(exitcode=0), SimpleNamespace(exitcode=1)], wait=True)
+    _take(pool, pieces, [SimpleNamespace(exitcode=None), SimpleNamespace(exitcode=1)], wait=True)
     assert pool.added == 1
     _take(pool, pieces, [SimpleNamespace(exitcode=0)], wait=False)
     assert pool.added == 1
     with pytest.raises(InputError, match="the processes that render died"):
-        _take(pool, pieces, [SimpleNamespace(exitcode=-9)], wait=False)
+        _take(pool, pieces, [SimpleNamespace(exitcode=0), SimpleNamespace(exitcode=-9)], wait=True)
 
 
 def test_the_command_names_what_is_missing(tmp_path: Path) -> None:

@@ -269,7 +269,8 @@ def _cosine(done: float) -> float:
 
 def _take(pool: Pool, pieces: Any, crew: Sequence[BaseProcess], *, wait: bool) -> None:
     """What has been rendered goes into the pool."""
-    if all(process.exitcode for process in crew):  # 0: it had no more to render
+    codes = [process.exitcode for process in crew]  # 0: it had no more to render
+    if None not in codes and any(codes):
         raise InputError("the processes that render died")
     try:
         while True:
