@@ -41,7 +41,7 @@ _TIMBRE: Final = 1.0
 _SECOND: Final = 0.8
 """Of `PickSettings`; what timbre makes of a second tom or cymbal is nearer to 0 and 1."""
 
-_GHOST: Final = 0.81
+_GHOST: Final = 0.796
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
