@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from drum2midi.errors import InputError
 from drum2midi.training import soundfont_kits
-from drum2midi.training.oneshots import load_library
+from drum2midi.training.oneshots import PEAK, load_library
 from drum2midi.training.soundfont_kits import (
     AVL,
     GENERAL_MIDI,
@@ -60,8 +60,8 @@ def test_every_drum_of_a_soundfont_becomes_one_shots(root: Path, tmp_path: Path)
     for row in rows:
         audio, rate = soundfile.read(tmp_path / "out" / row["file"])
         assert rate == RATE
-        assert np.abs(audio).max() == pytest.approx(0.98, abs=1e-3)
-        assert np.argmax(np.abs(audio) > 0.0499 * 0.98) == pytest.approx(ATTACK * RATE, abs=3)
+        assert np.abs(audio).max() == pytest.approx(PEAK, abs=1e-3)
+        assert np.argmax(np.abs(audio) > 0.0499 * PEAK) == pytest.approx(ATTACK * RATE, abs=3)
         assert float(row["seconds"]) == pytest.approx(len(audio) / RATE, abs=1e-3)
     library = load_library(tmp_path / "out", only=("tim-0",))
     assert all(library.values())

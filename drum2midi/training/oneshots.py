@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What each drum may sound like, by the index's `piece`, with how often.
+PEAK: Final = 0.98
+"""Of every file that is written; full scale may clip."""
+
 _PIECES: Final[Mapping[Drum, Mapping[str, float]]] = {
     drums.KICK: {"kick": 1.0},
     drums.SNARE: {"snare": 1.0},
@@ -116,6 +119,50 @@ def load_library(
         if not instruments:
             raise InputError(f"{folders[0] / 'index.csv'}: no one-shot of the {drum}")
     return library
+
+
+def write_oneshot(
+    folder: Path,
+    stem: str,
+    audio: NDArray[np.float32],
+    *,
+    rate: int,
+    kit: str,
+    piece: str,
+    articulation: str = "",
+    instrument: str,
+    level_db: float,
+    licence: str,
+    source: str,
+) -> dict[str, object]:
+    """Write a one-shot as ``KIT/PIECE/STEM.flac`` in a folder; its row of the index.
+
+    Parameters
+    ----------
+    folder : Path
+    stem : str
+    audio : float32, shape (n,)
+        Its peak is 1.
+    rate : int
+        Hertz.
+    kit, piece, articulation, instrument, licence, source : str
+    level_db : float
+        Decibels against the loudest of the instrument.
+    """
+    target = folder / kit / piece / f"{stem}.flac"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(target, PEAK * audio, rate)
+    return {
+        "file": target.relative_to(folder).as_posix(),
+        "piece": piece,
+        "articulation": articulation,
+        "kit": kit,
+        "instrument": instrument,
+        "level_db": level_db,
+        "seconds": round(len(audio) / rate, 3),
+        "licence": licence,
+        "source": source,
+    }
 
 
 def write_index(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:

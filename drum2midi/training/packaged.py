@@ -23,16 +23,13 @@ import soxr
 import typer
 
 from drum2midi.errors import InputError
-from drum2midi.training.oneshots import write_index
+from drum2midi.training.oneshots import write_index, write_oneshot
 from drum2midi.training.synthesis import ATTACK, RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Audio = NDArray[np.float32]
-
-PEAK: Final = 0.98
-"""Of every file that is written; full scale may clip."""
 
 _BEGUN: Final = 0.05  # of the peak; so loud, a stroke has begun
 _LONGEST: Final = 3.0
@@ -303,22 +300,20 @@ def _write(
     rows: list[dict[str, object]] = []
     for (file, sort), sound, peak in zip(files, sounds, peaks, strict=True):
         piece, _, articulation = sort.partition("/")
-        target = out / kit / piece / f"{file.stem}.flac"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        audio = trim(sound)
-        soundfile.write(target, PEAK * audio, RATE)
         rows.append(
-            {
-                "file": target.relative_to(out).as_posix(),
-                "piece": piece,
-                "articulation": articulation,
-                "kit": kit,
-                "instrument": _instrument(file, package.layer),
-                "level_db": round(20.0 * float(np.log10(peak / max(peaks))), 1),
-                "seconds": round(len(audio) / RATE, 3),
-                "licence": package.licence,
-                "source": f"{package.folder}/{file.relative_to(source)}",
-            }
+            write_oneshot(
+                out,
+                file.stem,
+                trim(sound),
+                rate=RATE,
+                kit=kit,
+                piece=piece,
+                articulation=articulation,
+                instrument=_instrument(file, package.layer),
+                level_db=round(20.0 * float(np.log10(peak / max(peaks))), 1),
+                licence=package.licence,
+                source=f"{package.folder}/{file.relative_to(source)}",
+            )
         )
     return rows
 

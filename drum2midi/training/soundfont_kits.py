@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
-import soundfile
 import typer
 
 from drum2midi.errors import InputError
 from drum2midi.training.accompany import synthesiser
-from drum2midi.training.oneshots import write_index
-from drum2midi.training.packaged import PEAK, trim
+from drum2midi.training.oneshots import write_index, write_oneshot
+from drum2midi.training.packaged import trim
 from drum2midi.training.synthesis import RATE
 
 if TYPE_CHECKING:
@@ -172,26 +171,17 @@ def _write(out: Path, font: Soundfont, path: Path) -> Iterator[dict[str, object]
             for note, sort in font.notes.items():
                 piece, _, articulation = sort.partition("/")
                 strokes = {v: _strike(synth, note, v) for v in VELOCITIES}
-                for velocity, level_db, audio in _unheard(strokes, known.setdefault(piece, [])):
-                    target = out / kit / piece / f"{note}-{velocity}.flac"
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    soundfile.write(target, PEAK * audio, RATE)
-                    yield {
-                        "file": target.relative_to(out).as_posix(),
-                        "piece": piece,
-                        "articulation": articulation,
-                        "kit": kit,
-                        "instrument": f"note{note}",
-                        "level_db": level_db,
-                        "seconds": round(len(audio) / RATE, 3),
-                        "licence": font.licence,
-                        "source": f"{font.file}, {bank}:{program}",
-                    }
+                for velocity, level_db, audio in _new(strokes, known.setdefault(piece, [])):
+                    yield write_oneshot(
+                        out, f"{note}-{velocity}", audio, rate=RATE, kit=kit, piece=piece,
+                        articulation=articulation, instrument=f"note{note}", level_db=level_db,
+                        licence=font.licence, source=f"{font.file}, {bank}:{program}",
+                    )  # fmt: skip
     finally:
         synth.delete()
 
 
-def _unheard(
+def _new(
     strokes: Mapping[int, NDArray[np.float32]], known: list[NDArray[np.float32]]
 ) -> Iterator[tuple[int, float, NDArray[np.float32]]]:
     """Velocity, decibels below the loudest and sound of strokes unlike those known, which grow."""

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 import scipy.signal
-import soundfile
 import typer
 
-from drum2midi.training.oneshots import write_index
+from drum2midi.training.oneshots import write_index, write_oneshot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -291,24 +290,21 @@ def write_kits(
     for number in range(kits):
         rng = np.random.default_rng((seed, number))
         for piece, sound in invent_kit(rng).items():
-            folder = out / f"synth-{number:03d}" / piece
-            folder.mkdir(parents=True, exist_ok=True)
             for layer, level_db in enumerate(LAYERS_DB):
                 audio = strike(sound, level_db, rng)
-                file = folder / f"{layer + 1:03d}.flac"
-                soundfile.write(file, 0.98 * audio, RATE)
                 rows.append(
-                    {
-                        "file": file.relative_to(out).as_posix(),
-                        "piece": piece,
-                        "articulation": "",
-                        "kit": f"synth-{number:03d}",
-                        "instrument": piece,
-                        "level_db": level_db,
-                        "seconds": round(len(audio) / RATE, 3),
-                        "licence": _LICENCE,
-                        "source": "drum2midi.training.synthesis",
-                    }
+                    write_oneshot(
+                        out,
+                        f"{layer + 1:03d}",
+                        audio,
+                        rate=RATE,
+                        kit=f"synth-{number:03d}",
+                        piece=piece,
+                        instrument=piece,
+                        level_db=level_db,
+                        licence=_LICENCE,
+                        source="drum2midi.training.synthesis",
+                    )
                 )
         if told is not None:
             told(number + 1)
