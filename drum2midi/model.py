@@ -7,7 +7,7 @@ beside the weights, so that nothing about a model is known anywhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
@@ -31,8 +31,9 @@ FORMAT: Final = 1
 CLASSIFIER: Final = "classifier"
 """The kind of a model file that `drum2midi.classifier` runs."""
 
-_CHUNK: Final = 6000
+_CHUNK: Final = 3000  # frames, at most, that are kept of one
 _OVERLAP: Final = 400
+_AT_ONCE: Final = 8  # chunks; a recurrent network is twice as fast on them as on one after another
 _CERTAIN: Final = 1e-3  # activations are taken to be this far from 0 and 1
 
 
@@ -189,11 +190,15 @@ class Model:
         """
         frames = len(features)
         output = np.empty((frames, len(SCORING_CLASSES) + 2 * len(DRUMS)), np.float32)
-        for keep, read in _chunks(frames):
-            result = self._session.run(None, {self._input: features[None, read]})[0][0]
-            output[keep] = result[keep.start - read.start :][: keep.stop - keep.start]
+        chunks = _chunks(frames)
+        for first in range(0, len(chunks), _AT_ONCE):
+            some = chunks[first : first + _AT_ONCE]
+            batch = np.stack([features[read] for _, read in some])
+            results = self._session.run(None, {self._input: batch})[0]
+            for (keep, read), result in zip(some, results, strict=True):
+                output[keep] = result[keep.start - read.start :][: keep.stop - keep.start]
             if progress:
-                progress(keep.stop / frames)
+                progress(some[-1][0].stop / frames)
         return split_outputs(output, self.features.frame_rate)
 
 
@@ -244,11 +249,17 @@ def split_outputs(output: NDArray[np.float32], frame_rate: float) -> Activations
     )
 
 
-def _chunks(frames: int) -> Iterator[tuple[slice, slice]]:
-    """Frames to keep of each chunk, and frames to read for it."""
-    for start in range(0, frames, _CHUNK):
-        stop = min(start + _CHUNK, frames)
-        yield slice(start, stop), slice(max(0, start - _OVERLAP), min(frames, stop + _OVERLAP))
+def _chunks(frames: int) -> list[tuple[slice, slice]]:
+    """Frames to keep of each chunk, and frames to read for it: of all chunks the same number."""
+    if not frames:
+        return []
+    kept = -(-frames // -(-frames // _CHUNK))
+    length = min(frames, kept + 2 * _OVERLAP)
+    chunks = []
+    for start in range(0, frames, kept):
+        begin = min(max(0, start - _OVERLAP), frames - length)
+        chunks.append((slice(start, min(start + kept, frames)), slice(begin, begin + length)))
+    return chunks
 
 
 @lru_cache(maxsize=2)

@@ -16,7 +16,7 @@ from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
 from drum2midi.heeding import heed_recording
-from drum2midi.model import METADATA_KEY, load_model, shipped_model, without_silence
+from drum2midi.model import METADATA_KEY, _chunks, load_model, shipped_model, without_silence
 from drum2midi.onsets import pick_hits
 from drum2midi.transcription import Hit
 
@@ -63,6 +63,19 @@ def test_a_song_is_heard_the_same_in_chunks() -> None:
         start = turn * length / 100
         again = [h for h in hits if 1.0 < h.onset - start < length / 100 - 1.0]
         assert abs(len(again) - len(first)) <= 2
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2999, 3000, 3001, 24_000, 100_001])
+def test_chunks_keep_every_frame_once_and_read_around_it(frames: int) -> None:
+    kept = np.zeros(frames, int)
+    lengths = set()
+    for keep, read in _chunks(frames):
+        kept[keep] += 1
+        lengths.add(read.stop - read.start)
+        assert 0 <= read.start <= max(0, keep.start - 400)
+        assert min(frames, keep.stop + 400) <= read.stop <= frames
+    assert (kept == 1).all()
+    assert len(lengths) == min(1, frames)
 
 
 def test_each_stage_can_be_called_alone() -> None:
