@@ -272,8 +272,8 @@ def load_model(path: Path | None = None) -> Model:
         If it is not a model of this program, or of another vocabulary.
     """
     path = shipped_model() if path is None else path
-    # A recurrent network waits for itself: a second thread only burns time (46 instead of 103
-    # times real time of CPU on two cores, and no sooner done).
+    # A second thread is done a quarter sooner for half as much CPU time again; who has many
+    # recordings is better off with a process on each core.
     session, facts = open_model(path, threads=1)
     if facts.get("kind") == CLASSIFIER:
         raise InputError(f"{path}: names hits but finds none; it can transcribe, not do this")
