@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 _SEPARATING: Final = 0.9
 """Share of the work that separation is, where the drums are separated first."""
 
-_AROUND: Final = 0.3
-"""Seconds listened to around a passage: what is cut off hard sounds like a stroke."""
+_AROUND: Final = 1.0
+"""Seconds listened to around a passage: what is cut off hard sounds like a stroke, and a snare
+that is struck softly tells from what surrounds it."""
 
 _EARLY: Final = 0.01
 """Seconds by which a stroke with which a passage begins may seem to come before it."""
