@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -253,7 +254,7 @@ def _chunks(frames: int) -> list[tuple[slice, slice]]:
     """Frames to keep of each chunk, and frames to read for it: of all chunks the same number."""
     if not frames:
         return []
-    kept = -(-frames // -(-frames // _CHUNK))
+    kept = ceil(frames / ceil(frames / _CHUNK))
     length = min(frames, kept + 2 * _OVERLAP)
     chunks = []
     for start in range(0, frames, kept):
