@@ -43,7 +43,7 @@ _SLOWEST_TEMPO: Final = (1 << 24) - 1  # microseconds a quarter, in three bytes
 _MOMENT: Final = 0.03
 """Seconds of silence before the first bar that are no lead-in, but the first beat's."""
 
-# A beat that ends this close to where the last tempo would put it needs no new one.
+# Seconds; a beat that ends this close to where the tempo before would put it needs no new one.
 _TEMPO_TOLERANCE: Final = 0.0002
 
 
@@ -214,22 +214,37 @@ def _changes(metres: Sequence[tuple[int, Metre]]) -> tuple[tuple[int, Metre], ..
 
 
 def _tempi(ticks: Sequence[int], seconds: Sequence[float]) -> tuple[tuple[int, int], ...]:
-    """Tempo events whose rounding never adds up: each aims at where its beat really ends."""
+    """Tempo events, as few as put every beat where it is, and whose rounding never adds up.
+
+    Each begins where the last one really ends and holds for as long as one tempo can: what a
+    beat allows narrows what the next may (the swinging door of Bristol, 1990).
+    """
     events: list[tuple[int, int]] = []
-    at = seconds[0] if ticks[0] == 0 else 0.0
-    for i in range(len(ticks) - 1):
-        quarters = (ticks[i + 1] - ticks[i]) / TICKS
-        if events:
-            end = at + events[-1][1] * 1e-6 * quarters
-            if abs(end - seconds[i + 1]) <= _TEMPO_TOLERANCE:
-                at = end
-                continue
-        tempo = max(1, round((seconds[i + 1] - at) / quarters * 1e6))
+    at, i = seconds[0] if ticks[0] == 0 else 0.0, 0
+    while i < len(ticks) - 1:
+        tempo, held = _longest_tempo(at, ticks[i:], seconds[i:])
         if tempo > _SLOWEST_TEMPO:
             raise InputError(f"a beat of {tempo * 1e-6:.1f} s is longer than a MIDI file can say")
-        events.append((ticks[i], tempo))
-        at += tempo * 1e-6 * quarters
+        if not events or tempo != events[-1][1]:
+            events.append((ticks[i], tempo))
+        at += tempo * 1e-6 * (ticks[i + held] - ticks[i]) / TICKS
+        i += held
     return tuple(events)
+
+
+def _longest_tempo(at: float, ticks: Sequence[int], seconds: Sequence[float]) -> tuple[int, int]:
+    """Microseconds a quarter that hold, from `at` on, for the most beats, and how many."""
+    low, high = 0.0, np.inf
+    tempo = held = 0
+    for tick, time in zip(ticks[1:], seconds[1:], strict=True):
+        micros = 1e6 * TICKS / (tick - ticks[0])
+        low = max(low, (time - at - _TEMPO_TOLERANCE) * micros)
+        high = min(high, (time - at + _TEMPO_TOLERANCE) * micros)
+        exact = max(1, round(min(max((time - at) * micros, low), high)))
+        if held and not low <= exact <= high:
+            break
+        tempo, held = exact, held + 1
+    return tempo, held
 
 
 def _placed(

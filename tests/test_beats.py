@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -12,6 +14,7 @@ from drum2midi.beats.steady import likely_tempo, steady_line
 from drum2midi.beats.strokes import Strokes
 from drum2midi.drums import CLOSED_HAT, CRASH, DRUMS, HIGH_TOM, KICK, SNARE, Drum
 from drum2midi.errors import InputError
+from drum2midi.midi import map_tempo
 from drum2midi.transcription import Grid, Hit, Metre
 
 # One bar each, by eighth: k kick, s snare, h hat; beats in the bar; eighths in a beat.
@@ -133,6 +136,18 @@ def test_steady_loops_have_their_exact_tempo() -> None:
         octave = 2.0 ** np.round(np.log2(free.tempo / bpm))
         errors.append(abs(free.tempo / octave - bpm))
     assert max(errors) < 0.02
+
+
+@pytest.mark.parametrize("early", [0.0, 0.0002, 0.002, 0.009])
+def test_a_steady_loop_begins_with_the_recording_and_keeps_its_tempo(early: float) -> None:
+    """Strokes are heard a little early: the first beat must not be cut for that."""
+    hits, _, _ = play(ROCK, bars=4, eighth=30 / 127.59, start=0.0)
+    hits = [replace(hit, onset=hit.onset - early) for hit in hits]
+    grid = track_beats(hits, duration=4 * 240 / 127.59, steady=True)
+    assert grid.beat_times[0] == pytest.approx(0, abs=1e-9)
+    steps = np.diff(grid.beat_times)
+    assert steps == pytest.approx(np.full(len(steps), steps[0]), abs=1e-9)
+    assert {tempo for _, tempo in map_tempo(grid).tempi} == {round(60e6 / 127.59)}
 
 
 def test_silence_before_the_drums_is_filled_with_whole_bars() -> None:

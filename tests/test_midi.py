@@ -92,6 +92,29 @@ def test_rounding_never_adds_up() -> None:
     assert sum(m.type == "set_tempo" for m in file.tracks[0]) < 60
 
 
+def test_one_tempo_holds_where_the_first_beat_is_cut_by_a_hair() -> None:
+    """It must not be too fast and too slow by turns, as if each beat had to be caught up with."""
+    period = 60 / 127.59
+    beats = [0.0, *(period * np.arange(1, 16) - 0.00015)]
+    tempi = map_tempo(grid_of(beats, end=16 * period - 0.00015)).tempi
+    assert [tick for tick, _ in tempi] == [0]
+    assert tempi[0][1] == pytest.approx(1e6 * period, abs=1e6 * 0.00015 / 16 + 0.5)
+
+
+def test_a_tempo_lasts_as_long_as_it_puts_every_beat_in_its_place() -> None:
+    """Ramps are cut into the fewest tempi that do, never a new one for every beat."""
+    steps = np.linspace(0.5, 0.501, 200)
+    beats = np.concatenate(([0.0], np.cumsum(steps)))
+    tempi = map_tempo(grid_of(beats[:-1].tolist(), end=beats[-1])).tempi
+    played, now, tempo, at = [], 0.0, 0, dict(tempi)
+    for beat in range(len(steps)):
+        played.append(now)
+        tempo = at.get(480 * beat, tempo)
+        now += tempo * 1e-6
+    assert np.abs(np.array([*played, now]) - beats).max() <= 0.0002 + 1e-9
+    assert len(tempi) < 20
+
+
 @pytest.mark.parametrize("start", [0.0, 0.001, 0.02, 0.1, 0.3, 1.0, 7.3, 61.0])
 def test_lead_in_lasts_as_long_as_the_silence(start: float) -> None:
     beats = (start + np.arange(8) * 0.5).tolist()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EARLY: Final = 0.12  # beats; so far ahead of a beat a stroke is still on it
 _LEAD_BARS: Final = 8  # whole bars of rests, at most, before the first stroke
 _BEFORE_START: Final = 0.06  # seconds before the audio at which a first bar may still begin
+_BY_A_HAIR: Final = 0.01  # seconds before the audio at which a steady grid begins with it instead
 _REACH: Final = 1.25  # seconds over which the tempo is taken to be constant
 _EIGHTHS: Final = 0.275  # seconds; shorter beats of 5 and 7 in a bar are written as eighths
 _SHORTEST_QUARTER: Final = 0.2  # seconds; 300 a minute, the fastest that players take
@@ -90,6 +91,8 @@ def make_grid(
     start += bool(beats[start + 1] < _SHORTEST_QUARTER * float(written.beat))
     end = next(line for line in lines if line > last)
     times = beats[start : end + 1].copy()
+    if steady and -_BY_A_HAIR < times[0] < 0:
+        times -= times[0]  # rather than a first beat that is shorter than the rest
     times[0] = max(times[0], 0.0)
     edges = [0, *(line - start for line in lines if start < line <= end)]
     return Grid(_bars(times, edges, written), float(times[-1]), confidence)
