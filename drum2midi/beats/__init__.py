@@ -1,10 +1,10 @@
 """Beats, bars and metre from strokes, and from the harmony if other instruments play.
 
-Four steps, each its own module: a pulse is tracked through the strokes (`pulse`), its
-readings as beats and bars are ranked by what drummers play (`metrical`) and by where chords
-change (`chords`), bars are followed through changes of metre and stops (`follow`), and the
-beats of the best reading are moved onto the strokes (`settle`), or onto one exact tempo
-(`steady`), and made into bars (`bars`).
+Four steps, each its own module: a pulse is tracked through the strokes (`pulse`), its readings
+as beats and bars are ranked by what drummers play in the average bar (`metrical`) and from bar to
+bar (`phrases`), and by where chords change (`chords`), bars are followed through changes of metre
+and stops (`follow`), and the beats of the best reading are moved onto the strokes (`settle`), or
+onto one exact tempo (`steady`), and made into bars (`bars`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
 from drum2midi.beats.chords import heed_chords
 from drum2midi.beats.metrical import PERIODS, Reading, fold, model
+from drum2midi.beats.phrases import heed_phrases
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
 from drum2midi.beats.ranking import rank_readings
 from drum2midi.beats.settle import phases, settle
@@ -145,7 +146,8 @@ def _all_readings(
     found: list[Reading] = []
     ranked = []
     for pulse in pulses:
-        for level, drums in rank_readings(strokes, pulse, limits=limits):
+        average = rank_readings(strokes, pulse, limits=limits)
+        for level, drums in heed_phrases(average, strokes):
             both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
             found += level
             ranked.append(both - _RARER.get(level[0].count, 0.0))
