@@ -248,6 +248,46 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
         build([tmp_path / "bad.npz"])
 
 
+def test_sizes_are_told_from_weights() -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    from drum2midi.training.device.weights import sizes_of
+
+    odd = NetworkSettings(filters=(2, 3), context=18, recurrent=6, recurrent_layers=1)
+    for sizes in (TINY, odd):
+        assert sizes_of(build_network(SETTINGS.bands, sizes).get_weights()) == sizes
+
+
+def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: Path) -> None:
+    """Both by their commands: what is trained has the size of what it begins from."""
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    from drum2midi.training.device.finish import build
+    from drum2midi.training.device.weights import read_weights
+
+    small, large, run = tmp_path / "small.keras", tmp_path / "large.keras", tmp_path / "run"
+    build_network(SETTINGS.bands, TINY).save(small)
+    widen = [sys.executable, "-m", "drum2midi.training.widen", str(small), str(large)]
+    subprocess.run(
+        [*widen, "--filters", "3,4,5", "--context", "12", "--recurrent", "8"], check=True
+    )
+    subprocess.run(
+        [sys.executable, "-m", "drum2midi.training.device.fit", str(packed), str(run),
+         "--start", str(large), "--minutes", "0.01", "--workers", "1", "--batch", "2",
+         "--capacity", "3"],
+        check=True,
+    )  # fmt: skip
+    model, _, about = build([run / "weights-100.npz"])
+    assert about["network"]["filters"] == [3, 4, 5]
+    before = [part.shape for part in read_weights([large])]
+    assert [part.shape for part in model.get_weights()] == before
+    narrow = subprocess.run(
+        [*widen, "--filters", "1,4,5", "--context", "12", "--recurrent", "8"],
+        capture_output=True,
+        text=True,
+    )
+    assert narrow.returncode == 1
+    assert " is narrower than conv2d" in narrow.stderr.splitlines()[-1]
+
+
 def test_renderers_stop_after_the_pieces_that_were_asked_for(packed: Path) -> None:
     pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
     for worker, count in ((0, 2), (1, 1)):

@@ -3,14 +3,22 @@
 After Net2Net (Chen, Goodfellow and Shlens, *Net2Net: Accelerating learning via
 knowledge transfer*, ICLR 2016): training goes on from what was learnt, with more
 room. Here the new units start at random and the old ones do not listen to them.
+
+    python -m drum2midi.training.widen SMALL.keras LARGE.keras --filters 32,48,64 \
+        --context 256 --recurrent 192
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import typer
+
+from drum2midi.files import replacing
+from drum2midi.training.network import NetworkSettings, build_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,3 +128,34 @@ def _bias(new: Weights, old: Weights, outputs: Units) -> Weights:
 
 def _set(layer: Any, weights: Sequence[Weights]) -> None:
     layer.set_weights(list(weights))
+
+
+def _main(
+    small: Annotated[Path, typer.Argument(metavar="SMALL.keras")],
+    large: Annotated[Path, typer.Argument(metavar="LARGE.keras")],
+    filters: Annotated[str, typer.Option(help="Channels of each convolution: 32,48,64.")],
+    context: Annotated[int, typer.Option(min=1, help="Channels of the one over time.")],
+    recurrent: Annotated[int, typer.Option(min=1, help="Units of each GRU, each way.")],
+) -> None:
+    """Make a network larger that goes on doing exactly what it does."""
+    import keras
+
+    try:
+        model = keras.models.load_model(small, compile=False)
+        sizes = NetworkSettings(
+            filters=tuple(int(part) for part in filters.split(",")),
+            context=context,
+            recurrent=recurrent,
+            recurrent_layers=sum(isinstance(x, keras.layers.Bidirectional) for x in model.layers),
+        )
+        wide = widen(model, build_network(model.input_shape[-1], sizes))
+    except (OSError, ValueError) as error:
+        typer.echo(f"drum2midi: {small}: {error}", err=True)
+        raise typer.Exit(1) from None
+    with replacing(large) as target:
+        wide.save(target)
+    typer.echo(f"{large}: {wide.count_params():,} parameters")
+
+
+if __name__ == "__main__":
+    typer.run(_main)

@@ -18,7 +18,7 @@ import multiprocessing
 import queue
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -34,7 +34,7 @@ from drum2midi.training import examples
 from drum2midi.training.device.cargo import unpack
 from drum2midi.training.device.mixing import Batch, compose
 from drum2midi.training.device.twin import Twin
-from drum2midi.training.device.weights import read_weights
+from drum2midi.training.device.weights import read_weights, sizes_of
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS, NetworkSettings
 from drum2midi.training.pieces import SECONDS, Material, Piece, Renderer
 
@@ -232,8 +232,7 @@ def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[Base
                 features, truth = compose(
                     pool.draw(settings.batch, mix), settings.features, width=settings.width
                 )
-            # Few processors have bfloat16; those that do not take four times as long with it.
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.autocast(device.type, torch.bfloat16, enabled=_has_bfloat16(device)):
                 logits = twin(features[:, _LEAD:])
             value = loss(logits.float(), truth[:, _LEAD:])
             optimizer.zero_grad()
@@ -261,6 +260,11 @@ def _begin(settings: DeviceSettings) -> Twin:
         except ValueError as error:
             raise InputError(f"{settings.start[0]}: {error}") from None
     return twin
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether it computes in bfloat16; a processor that does not takes four times as long."""
+    return device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _cosine(done: float) -> float:
@@ -308,6 +312,8 @@ def _main(
                               pieces=pieces, rate=rate, average=average, seed=seed,
                               start=tuple(map(str, start or ())))  # fmt: skip
     try:
+        if start:
+            settings = replace(settings, network=sizes_of(read_weights(start)))
         fit(cargo, out, settings)
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drum2midi.errors import InputError
+from drum2midi.training.network import NetworkSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,25 @@ def read_weights(files: Sequence[Path]) -> list[NDArray[np.float32]]:
         if [part.shape for part in members[-1]] != [part.shape for part in members[0]]:
             raise InputError(f"{file}: weights of another network than those of {files[0]}")
     return [np.mean(parts, axis=0, dtype=np.float32) for parts in zip(*members, strict=True)]
+
+
+def sizes_of(weights: Sequence[NDArray[np.float32]]) -> NetworkSettings:
+    """The sizes of the network that weights are of, by their shapes.
+
+    Parameters
+    ----------
+    weights : sequence of array
+        In the order of `drum2midi.training.network.build_network`.
+    """
+    filters = tuple(part.shape[3] for part in weights if part.ndim == 4)
+    context = next(part.shape[2] for part in weights if part.ndim == 3)
+    biases = [part.shape[1] for part in weights if part.ndim == 2 and part.shape[0] == 2]
+    return NetworkSettings(
+        filters=filters,
+        context=context,
+        recurrent=biases[0] // 3,  # reset, update, new
+        recurrent_layers=len(biases) // 2,  # both ways
+    )
 
 
 def _read(file: Path) -> list[NDArray[np.float32]]:
