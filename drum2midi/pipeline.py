@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from drum2midi.classifier import Classifier
+    from drum2midi.model import Model
+
 _SEPARATING: Final = 0.9
 """Share of the work that separation is, where the drums are separated first."""
 
@@ -131,25 +134,15 @@ def transcribe(
         weights=None if weights is None else Path(weights),
         progress=progress and (lambda share: progress(_SEPARATING * share)),
     )
-    rate = listener.features.sample_rate
-    audio = _Counted(stream_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end))
-    features = log_mel(in_silence(audio, listener.features), listener.features)
     before = 0.0 if heard.path == path else _SEPARATING
-    activations = listener.activations(
-        features, progress=progress and (lambda share: progress(before + (1.0 - before) * share))
+    hits, seconds = _hear_strokes(
+        heard,
+        listener,
+        namer,
+        sensitivity=sensitivity,
+        progress=progress and (lambda share: progress(before + (1.0 - before) * share)),
     )
-    heeded = heed_recording(activations, features, listener.picking)
-    hits = pick_hits(heeded, listener.picking, sensitivity=sensitivity)
-    hits = cast_parts(hits, activations)
-    if listener.dynamics is not None:
-        hits = weigh(hits, features, listener.features, listener.dynamics)
-    # Only now: at the edge of the activations a peak could not be told to less than a frame.
-    quiet = QUIET_FRAMES / listener.features.frame_rate
-    hits = tuple(replace(hit, onset=max(0.0, hit.onset - quiet)) for hit in hits)
-    if namer is not None:
-        samples = read_audio(heard.path, sample_rate=rate, start=heard.start, end=heard.end).samples
-        hits = namer.name(hits, samples, sensitivity=sensitivity)
-    hits, duration = _inside(passage, hits, audio.samples / rate, start - around.start)
+    hits, duration = _inside(passage, hits, seconds, start - around.start)
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
     # Of the recording as it is, even where the drums were separated from the band.
@@ -174,6 +167,37 @@ def transcribe(
         composer=tags.artist,
         swing=swing,
     )
+
+
+def _hear_strokes(
+    passage: Passage,
+    listener: Model,
+    namer: Classifier | None,
+    *,
+    sensitivity: float,
+    progress: Callable[[float], None] | None,
+) -> tuple[tuple[Hit, ...], float]:
+    """The strokes of a passage, counted from its start, and how many seconds were listened to."""
+    rate = listener.features.sample_rate
+    audio = _Counted(
+        stream_audio(passage.path, sample_rate=rate, start=passage.start, end=passage.end)
+    )
+    features = log_mel(in_silence(audio, listener.features), listener.features)
+    activations = listener.activations(features, progress=progress)
+    heeded = heed_recording(activations, features, listener.picking)
+    hits = pick_hits(heeded, listener.picking, sensitivity=sensitivity)
+    hits = cast_parts(hits, activations)
+    if listener.dynamics is not None:
+        hits = weigh(hits, features, listener.features, listener.dynamics)
+    # Only now: at the edge of the activations a peak could not be told to less than a frame.
+    quiet = QUIET_FRAMES / listener.features.frame_rate
+    hits = tuple(replace(hit, onset=max(0.0, hit.onset - quiet)) for hit in hits)
+    if namer is not None:
+        samples = read_audio(
+            passage.path, sample_rate=rate, start=passage.start, end=passage.end
+        ).samples
+        hits = namer.name(hits, samples, sensitivity=sensitivity)
+    return hits, audio.samples / rate
 
 
 def _inside(
