@@ -90,6 +90,36 @@ def test_how_clearly_open_a_hat_must_be_is_chosen_on_recordings(tmp_path: Path) 
     assert picking.open_margin == pytest.approx(0.2)
 
 
+def test_a_rendered_set_says_beside_the_recordings_how_open_a_hat_must_be(tmp_path: Path) -> None:
+    """There all four are open and lean to it by less than the recordings' closed ones."""
+    for name in ("annotations", "drums", "set/audio", "set/truth"):
+        (tmp_path / name).mkdir(parents=True)
+    track = mido.MidiTrack()
+    for key in (46, 42, 46, 42):
+        track.append(mido.Message("note_on", note=key, velocity=90, time=480))
+    mido.MidiFile(tracks=[track]).save(tmp_path / "annotations" / "a.mid")
+    soundfile.write(tmp_path / "drums" / "a.wav", place(crack(), [0.5], 3.0), RATE)
+    soundfile.write(tmp_path / "set/audio/b.flac", place(crack(), [0.5], 4.0), RATE)
+    hits = [[second, 46, 90] for second in (0.5, 1.0, 1.5, 2.0)]
+    facts = {"bpm": 120.0, "metre": [4, 4], "start": 0.5, "hits": hits}
+    (tmp_path / "set/truth/b.json").write_text(json.dumps(facts))
+    closed, opened = DRUMS.index(drums.CLOSED_HAT), DRUMS.index(drums.OPEN_HAT)
+
+    def listen(features: np.ndarray) -> Activations:
+        leads = (0.5, 0.15, 0.5, 0.15) if len(features) < 350 else (0.12, 0.12, 0.12, 0.12)
+        classes = np.zeros((len(features), 5), np.float32)
+        heard = np.zeros((len(features), len(DRUMS)), np.float32)
+        for number, lead in enumerate(leads, 1):
+            classes[50 * number, SCORING_CLASSES.index("HH")] = 0.9
+            heard[50 * number, [closed, opened]] = 0.4, 0.4 + lead
+        return Activations(classes, heard, heard, 100.0)
+
+    alone, _ = tune(around(listen), tmp_path, SETTINGS)
+    both, _ = tune(around(listen), tmp_path, SETTINGS, rendered=tmp_path / "set")
+    assert alone.open_margin == pytest.approx(0.2)
+    assert both.open_margin < 0.12
+
+
 def test_a_rendered_set_chooses_beside_the_recordings(tmp_path: Path) -> None:
     """In it kicks are fainter, and a foot plays the hats; false strokes are fainter still."""
     for name in ("annotations", "drums", "set/audio", "set/truth"):
