@@ -222,7 +222,7 @@ def _tempi(ticks: Sequence[int], seconds: Sequence[float]) -> tuple[tuple[int, i
     events: list[tuple[int, int]] = []
     at, i = seconds[0] if ticks[0] == 0 else 0.0, 0
     while i < len(ticks) - 1:
-        tempo, held = _longest_tempo(at, ticks[i:], seconds[i:])
+        tempo, held = _longest_tempo(at, ticks, seconds, i)
         if tempo > _SLOWEST_TEMPO:
             raise InputError(f"a beat of {tempo * 1e-6:.1f} s is longer than a MIDI file can say")
         if not events or tempo != events[-1][1]:
@@ -232,18 +232,21 @@ def _tempi(ticks: Sequence[int], seconds: Sequence[float]) -> tuple[tuple[int, i
     return tuple(events)
 
 
-def _longest_tempo(at: float, ticks: Sequence[int], seconds: Sequence[float]) -> tuple[int, int]:
-    """Microseconds a quarter that hold, from `at` on, for the most beats, and how many."""
+def _longest_tempo(
+    at: float, ticks: Sequence[int], seconds: Sequence[float], first: int
+) -> tuple[int, int]:
+    """Microseconds a quarter that hold for the most beats from the first on, at `at`; how many."""
     low, high = 0.0, np.inf
     tempo = held = 0
-    for tick, time in zip(ticks[1:], seconds[1:], strict=True):
-        micros = 1e6 * TICKS / (tick - ticks[0])
-        low = max(low, (time - at - _TEMPO_TOLERANCE) * micros)
-        high = min(high, (time - at + _TEMPO_TOLERANCE) * micros)
-        exact = max(1, round(min(max((time - at) * micros, low), high)))
-        if held and not low <= exact <= high:
+    for beat in range(first + 1, len(ticks)):
+        lasted = seconds[beat] - at
+        micros = 1e6 * TICKS / (ticks[beat] - ticks[first])
+        low = max(low, (lasted - _TEMPO_TOLERANCE) * micros)
+        high = min(high, (lasted + _TEMPO_TOLERANCE) * micros)
+        nearest = max(1, round(min(max(lasted * micros, low), high)))
+        if held and not low <= nearest <= high:
             break
-        tempo, held = exact, held + 1
+        tempo, held = nearest, held + 1
     return tempo, held
 
 

@@ -255,6 +255,8 @@ def test_sizes_are_told_from_weights() -> None:
     odd = NetworkSettings(filters=(2, 3), context=18, recurrent=6, recurrent_layers=1)
     for sizes in (TINY, odd):
         assert sizes_of(build_network(SETTINGS.bands, sizes).get_weights()) == sizes
+    with pytest.raises(InputError, match="no weights of a network"):
+        sizes_of([np.zeros((3, 4), np.float32)])
 
 
 def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: Path) -> None:
@@ -279,6 +281,13 @@ def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: P
     assert about["network"]["filters"] == [3, 4, 5]
     before = [part.shape for part in read_weights([large])]
     assert [part.shape for part in model.get_weights()] == before
+    wrong = subprocess.run(
+        [*widen, "--filters", "3;4", "--context", "12", "--recurrent", "8"],
+        capture_output=True,
+        text=True,
+    )
+    assert wrong.returncode == 2
+    assert "is not like 32,48,64" in wrong.stderr
     narrow = subprocess.run(
         [*widen, "--filters", "1,4,5", "--context", "12", "--recurrent", "8"],
         capture_output=True,

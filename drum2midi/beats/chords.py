@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.beats.metrical import Reading
+from drum2midi.beats.ranking import move_downbeat
 from drum2midi.harmony import SPAN, Harmony
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def heed_chords(
     mean = total / (np.bincount(place, minlength=beats.count) + _BARS) + _NOTHING
     downbeat = [reading.downbeat % beats.count for reading in readings]
     heeding = scores + _TRUST * np.log(mean[downbeat])
-    return np.asarray(heeding - np.logaddexp.reduce(heeding) + np.logaddexp.reduce(scores))
+    return move_downbeat(scores, heeding)

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.beats.metrical import PERIODS, Folded, Reading, fold
+from drum2midi.beats.metrical import PERIODS, Folded, fold
+from drum2midi.beats.ranking import Ranked, move_downbeat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drum2midi.beats.strokes import Strokes
-
-    Ranked = tuple[list[Reading], NDArray[np.float64]]
 
 METRES: Final = tuple(PERIODS)
 """Beats in a bar that the network tells downbeats of, in the order of its outputs."""
@@ -69,7 +68,7 @@ def heed_phrases(ranked: Sequence[Ranked], strokes: Strokes) -> list[Ranked]:
             origin = heard[key].origin
             said = said[[(reading.downbeat - origin) % level.count for reading in readings]]
             heeding = (1.0 - _TRUST) * scores + _TRUST * said
-            scores = heeding - np.logaddexp.reduce(heeding) + np.logaddexp.reduce(scores)
+            scores = move_downbeat(scores, heeding)
         out.append((readings, scores))
     return out
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from drum2midi.beats.strokes import Strokes
 
+Ranked = tuple[list[Reading], "NDArray[np.float64]"]
+"""The readings of one level, phase and metre, one for each downbeat, and their log-odds."""
+
 _PAIRS: Final = 2
 _LITTLE: Final = 0.05  # weight of a stroke that a half leaves out
 _HOPELESS: Final = 6.0  # nats by which a level falls short that is not ranked again
@@ -28,7 +31,7 @@ _HOPELESS: Final = 6.0  # nats by which a level falls short that is not ranked a
 
 def rank_readings(
     strokes: Strokes, pulse: NDArray[np.float64], *, limits: Mapping[int, tuple[float, float]]
-) -> list[tuple[list[Reading], NDArray[np.float64]]]:
+) -> list[Ranked]:
     """Every way to count a pulse, level by level, with the log-odds of each up to a constant.
 
     Parameters
@@ -60,6 +63,22 @@ def rank_readings(
     return [
         (level, means.get(index, scores + fall)) for index, (level, scores) in enumerate(ranked)
     ]
+
+
+def move_downbeat(scores: NDArray[np.float64], heeding: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Odds as heeding something gives them, moved from one downbeat to another of a level only.
+
+    Parameters
+    ----------
+    scores, heeding : array, shape (readings,)
+        Log-odds of the readings of one level, phase and metre, without and with it.
+
+    Returns
+    -------
+    array, shape (readings,)
+        Those with it, all together as likely as without.
+    """
+    return np.asarray(heeding - np.logaddexp.reduce(heeding) + np.logaddexp.reduce(scores))
 
 
 def _halves(strokes: Strokes) -> Iterator[Strokes]:

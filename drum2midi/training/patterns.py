@@ -46,6 +46,7 @@ _NEAR: Final = 14  # levels and metres kept whole, those with the best readings
 _OTHERS: Final = 24  # others, at random, of each of which
 _OF_OTHERS: Final = 2  # readings are kept
 _FEWEST: Final = 8  # strokes that are worth a look
+_DERIVED: Final = 0.4  # of the performances in 4/4
 
 
 def pulse_weights(performances: Sequence[Performance]) -> NDArray[np.float64]:
@@ -71,6 +72,8 @@ class Excerpt:
     hits : list of Hit
     beats, downbeats : array
         Seconds.
+    count : int
+        Beats in a bar.
     begins, ends : bool
         Whether the performance begins and ends with it.
     """
@@ -78,6 +81,7 @@ class Excerpt:
     hits: list[Hit]
     beats: NDArray[np.float64]
     downbeats: NDArray[np.float64]
+    count: int
     begins: bool
     ends: bool
 
@@ -98,13 +102,25 @@ def excerpt(performance: Performance, rng: np.random.Generator) -> Excerpt:
     ]
     ends = start + length >= end
     if len(hits) < _FEWEST:
-        return Excerpt([], np.empty(0), np.empty(0), begins, ends)
+        return Excerpt([], np.empty(0), np.empty(0), performance.count, begins, ends)
     beat = performance.beat * speed
     number = np.arange(np.ceil((hits[0].onset - 0.1) / beat), hits[-1].onset / beat + 0.2)
     if rng.random() < 0.8:
         hits = corrupt(hits, rng)
     downbeats = number[number % performance.count == 0]
-    return Excerpt(hits, number * beat, downbeats * beat, begins, ends)
+    return Excerpt(hits, number * beat, downbeats * beat, performance.count, begins, ends)
+
+
+def hear(performance: Performance, rng: np.random.Generator) -> Excerpt | None:
+    """An excerpt of a performance, perhaps in another metre; none if there is too little of it."""
+    if performance.count != 4:  # a style's: nobody played it
+        performance = loosen(performance, rng)
+    elif performance.hits and rng.random() < _DERIVED:
+        performance = derive(performance, rng)
+    if len(performance.hits) < _FEWEST:
+        return None
+    heard = excerpt(performance, rng)
+    return heard if len(heard.hits) >= _FEWEST and len(heard.downbeats) else None
 
 
 def _agreement(places: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
@@ -138,15 +154,8 @@ def example(
     """Features of some readings of an excerpt, which are right, and the performance's index."""
     rng = np.random.default_rng(seed)
     index = int(rng.integers(len(performances)))
-    performance = performances[index]
-    if performance.count != 4:  # a style's: nobody played it
-        performance = loosen(performance, rng)
-    elif performance.hits and rng.random() < 0.4:
-        performance = derive(performance, rng)
-    if len(performance.hits) < _FEWEST:
-        return None
-    heard = excerpt(performance, rng)
-    if len(heard.hits) < _FEWEST or not len(heard.downbeats):
+    heard = hear(performances[index], rng)
+    if heard is None:
         return None
     strokes = Strokes.of(heard.hits)
     tracked = settle(track_pulse(strokes, weights), strokes)
@@ -154,7 +163,7 @@ def example(
     if rng.random() < 0.7:
         pulses = [pulses[rng.integers(2)]]
     groups = [
-        (describe, utilities(found, heard.beats, heard.downbeats, performance.count))
+        (describe, utilities(found, heard.beats, heard.downbeats, heard.count))
         for pulse in pulses
         for found, describe in readings(strokes, pulse, begins=heard.begins, ends=heard.ends)
     ]

@@ -24,14 +24,8 @@ from drum2midi.beats.metrical import fold
 from drum2midi.beats.phrases import DILATIONS, MARGIN, METRES, shares, with_margins
 from drum2midi.beats.strokes import Strokes
 from drum2midi.files import replacing
-from drum2midi.training.patterns import excerpt
-from drum2midi.training.played import (
-    Performance,
-    derive,
-    load_performances,
-    load_styles,
-    loosen,
-)
+from drum2midi.training.patterns import hear
+from drum2midi.training.played import Performance, load_performances, load_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,8 +35,6 @@ _DROPOUT: Final = 0.15
 _RATE: Final = 2e-3
 _DECAY: Final = 0.02
 _BATCH: Final = 32
-_FEWEST: Final = 8  # strokes that are worth a look
-_DERIVED: Final = 0.4  # of the performances in 4/4
 _IMPOSSIBLE: Final = -1e9
 
 
@@ -64,19 +56,13 @@ class Example:
 
 def example(performance: Performance, rng: np.random.Generator) -> Example | None:
     """Some seconds of a performance as heard, on its beats; none if there is too little of it."""
-    if performance.count != 4:  # a style's: nobody played it
-        performance = loosen(performance, rng)
-    elif performance.hits and rng.random() < _DERIVED:
-        performance = derive(performance, rng)
-    if len(performance.hits) < _FEWEST:
-        return None
-    heard = excerpt(performance, rng)
-    if len(heard.hits) < _FEWEST or not len(heard.downbeats) or len(heard.beats) < 2:
+    heard = hear(performance, rng)
+    if heard is None or len(heard.beats) < 2:
         return None
     folded = fold(Strokes.of(heard.hits), heard.beats, 1.0, 0.0)
     first = int(np.argmin(np.abs(heard.beats - heard.downbeats[0]))) - folded.origin
     told = with_margins(folded, begins=heard.begins, ends=heard.ends)
-    return Example(told.astype(np.float16), performance.count, first % performance.count)
+    return Example(told.astype(np.float16), heard.count, first % heard.count)
 
 
 def examples(performances: Sequence[Performance], count: int, *, seed: int = 0) -> list[Example]:
@@ -218,6 +204,9 @@ def _main(
     out: Annotated[Path, typer.Option()] = Path(__file__).parents[1] / "beats" / "phrases.npz",
 ) -> None:
     """Learn how bars begin and end from human performances."""
+    if not (grooves / "info.csv").is_file():
+        typer.echo(f"drum2midi: {grooves}: no info.csv in this folder", err=True)
+        raise typer.Exit(1)
     performances = load_performances(grooves)
     seen = [p for i, p in enumerate(performances) if not held_out or i % held_out]
     unseen = [p for i, p in enumerate(performances) if held_out and not i % held_out]

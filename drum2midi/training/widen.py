@@ -141,9 +141,13 @@ def _main(
     import keras
 
     try:
+        channels = tuple(int(part) for part in filters.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{filters!r} is not like 32,48,64") from None
+    try:
         model = keras.models.load_model(small, compile=False)
         sizes = NetworkSettings(
-            filters=tuple(int(part) for part in filters.split(",")),
+            filters=channels,
             context=context,
             recurrent=recurrent,
             recurrent_layers=sum(isinstance(x, keras.layers.Bidirectional) for x in model.layers),

@@ -51,13 +51,20 @@ def sizes_of(weights: Sequence[NDArray[np.float32]]) -> NetworkSettings:
     ----------
     weights : sequence of array
         In the order of `drum2midi.training.network.build_network`.
+
+    Raises
+    ------
+    InputError
+        If they are of no such network.
     """
     filters = tuple(part.shape[3] for part in weights if part.ndim == 4)
-    context = next(part.shape[2] for part in weights if part.ndim == 3)
+    contexts = [part.shape[2] for part in weights if part.ndim == 3]
     biases = [part.shape[1] for part in weights if part.ndim == 2 and part.shape[0] == 2]
+    if not (filters and contexts and biases):
+        raise InputError("these are no weights of a network that listens")
     return NetworkSettings(
         filters=filters,
-        context=context,
+        context=contexts[0],
         recurrent=biases[0] // 3,  # reset, update, new
         recurrent_layers=len(biases) // 2,  # both ways
     )
