@@ -6,6 +6,7 @@ as loud as its velocity, alone or over the recording, with or without a click.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from drum2midi.drums import (
     SNARE,
     Drum,
 )
+from drum2midi.errors import InputError
 from drum2midi.files import replacing
 from drum2midi.transcription import Grid, Note, Transcription
 
@@ -84,7 +86,11 @@ def write_audition(
         sound = _add(sound, _RECORDING_LEVEL / peak * heard)
     peak = float(np.abs(sound).max(initial=0.0))
     with replacing(Path(path)) as temporary:
-        soundfile.write(temporary, sound * min(1.0, _CEILING / max(peak, 1e-9)), RATE, "PCM_16")
+        level = min(1.0, _CEILING / max(peak, 1e-9))
+        try:  # bytes: soundfile knows no name that is not UTF-8
+            soundfile.write(os.fsencode(temporary), level * sound, RATE, "PCM_16", format="WAV")
+        except soundfile.LibsndfileError as error:
+            raise InputError(f"cannot write {path}: {error.error_string}") from None
 
 
 def render(transcription: Transcription) -> Samples:

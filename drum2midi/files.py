@@ -62,18 +62,18 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: the folder is not yours to write in")
 
 
-def is_ours(path: Path) -> bool:
-    """Whether there is a file that this program wrote."""
+def is_ours(path: Path, mark: str = WRITTEN_BY) -> bool:
+    """Whether there is a file that this program wrote, with this mark near its beginning."""
     try:
         with path.open("rb") as file:
-            return WRITTEN_BY.encode() in file.read(_HEAD)
+            return mark.encode() in file.read(_HEAD)
     except OSError:
         return False
 
 
-def check_ours(path: Path) -> None:
+def check_ours(path: Path, mark: str = WRITTEN_BY) -> None:
     """Raise `InputError` if there is a file that this program did not write: perhaps the truth."""
-    if path.exists() and not is_ours(path):
+    if path.exists() and not is_ours(path, mark):
         raise InputError(f"cannot write {path}: it is there already; -o names another or that one")
 
 

@@ -25,6 +25,7 @@ _MEMORY: Final = 2 << 30
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
 _HELPERS: Final = frozenset({"deno", "deno.exe"})  # runs a site's scripts, without a network
 _NAME_LENGTH: Final = 100
+_NAME_BYTES: Final = 200  # a file system takes 255, suffix included
 
 
 class RefusedError(OSError):
@@ -223,7 +224,8 @@ def _named(file: Path, title: str) -> Path:
         suffix = ".m4a"
     elif head[:4] == b"\x1a\x45\xdf\xa3":
         suffix = ".webm"
-    name = sanitize_filename(title.strip()).strip(". ")[:_NAME_LENGTH].strip(". ") or "song"
+    name = sanitize_filename(title.strip()).strip(". ")[:_NAME_LENGTH]
+    name = name.encode(errors="ignore")[:_NAME_BYTES].decode(errors="ignore").strip(". ") or "song"
     return file.rename(file.with_name(name + suffix))
 
 

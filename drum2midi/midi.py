@@ -22,7 +22,7 @@ from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
 from drum2midi.errors import InputError
 from drum2midi.files import WRITTEN_BY, replacing
 from drum2midi.form import section_letters
-from drum2midi.transcription import Bar, Grid, Metre, Note, Swing, Transcription
+from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
 
 if TYPE_CHECKING:
     import mido
@@ -38,7 +38,8 @@ _FOOT: Final = 4  # the controller that drum modules send for the hi-hat's pedal
 _HAT_POSITIONS: Final = {OPEN_HAT: 0, CLOSED_HAT: 127, PEDAL_HAT: 127}
 _NOTE_TICKS: Final = TICKS // 4
 _GRACE_TICKS: Final = TICKS // 16
-_SLOWEST, _FASTEST = 30.0, 300.0
+_SLOWEST, _FASTEST = 30.0, 300.0  # quarters a minute of a lead-in, or a little more than
+_BEYOND: Final = 1.25  # the song's own tempo where that is slower or faster
 _SLOWEST_TEMPO: Final = (1 << 24) - 1  # microseconds a quarter, in three bytes
 _MOMENT: Final = 0.03
 """Seconds of silence before the first bar that are no lead-in, but the first beat's."""
@@ -185,14 +186,16 @@ def _from_zero(times: NDArray[np.float64]) -> NDArray[np.float64]:
 def _lead_in(seconds: float, quarter: float) -> list[Metre]:
     """Bars that fill the silence before the first one: the least even value, else 4/4s.
 
-    Below 3 ms, a 64th at the fastest tempo would already be too long.
+    None if even a 64th at the fastest tempo would be too long: below 13 ms.
     """
+    slowest = min(_SLOWEST, 60.0 / quarter / _BEYOND)
+    fastest = max(_FASTEST, 60.0 / quarter * _BEYOND)
     for denominator in (4, 8, 16, 32, 64):
         length = 4.0 / denominator
         nearest = round(seconds / (quarter * length))
         for count in (max(nearest, 1), nearest - 1, nearest + 1):
             tempo = 60.0 * count * length / seconds if seconds > 0 else np.inf
-            if count > 0 and _SLOWEST <= tempo <= _FASTEST:
+            if count > 0 and slowest <= tempo <= fastest:
                 if count <= 4:
                     return [Metre(count, denominator)]
                 rest = [Metre(count % 4, denominator)] if count % 4 else []
@@ -256,13 +259,9 @@ def _placed(
     """(tick, length, note) of every stroke; no key overlaps itself."""
     grid = transcription.grid
     if timing == "performed":
-        quarters = grid.quarters([note.onset for note in transcription.notes])
-        ticks = [max(0, start + round(q * TICKS)) for q in quarters.tolist()]
+        ticks = [_played_tick(note, grid, start) for note in transcription.notes]
     else:
-        ticks = [
-            max(0, start + _grid_tick(note, grid, transcription.swing))
-            for note in transcription.notes
-        ]
+        ticks = _grid_ticks(transcription, start)
     by_key: dict[int, list[tuple[int, Note]]] = {}
     for tick, note in sorted(
         zip(ticks, transcription.notes, strict=True),
@@ -300,17 +299,32 @@ def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note
         yield ticks[i], min(_NOTE_TICKS, room), note
 
 
-def _grid_tick(note: Note, grid: Grid, swing: Swing) -> int:
-    """Ticks from the first beat to a note's place, grace strokes just before it."""
-    # Triplets and rolls are even however the rest swings.
-    even = note.roll or note.position.denominator % 3 == 0
-    position = note.position if even else float(swing.played(float(note.position)))
-    tick = _ticks(grid.bar_quarters[note.bar]) + _ticks(position)
-    if not note.grace:
-        return tick
-    # As long before the main stroke as it was played, but clearly before.
-    played = round(float(grid.quarters(note.onset)) * TICKS)
-    return min(played, tick - _GRACE_TICKS)
+def _played_tick(note: Note, grid: Grid, start: int) -> int:
+    """Tick at which a stroke was played; the lead-in has a tempo of its own."""
+    first = float(grid.beat_times[0])
+    if start and note.onset < first:
+        return max(0, round(start * note.onset / first))
+    return max(0, start + round(float(grid.quarters(note.onset)) * TICKS))
+
+
+def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
+    """Ticks of all notes' places, of grace strokes just before them."""
+    grid, notes = transcription.grid, transcription.notes
+    # A quarter of triplets or sextuplets, or a roll, is even however the rest swings.
+    thirds = {
+        (note.bar, int(note.position)) for note in notes if note.position.denominator % 3 == 0
+    }
+    ticks = []
+    for note in notes:
+        even = note.roll or (note.bar, int(note.position)) in thirds
+        position = float(note.position)
+        position = position if even else float(transcription.swing.played(position))
+        tick = start + _ticks(grid.bar_quarters[note.bar]) + _ticks(position)
+        if note.grace:
+            # As long before the main stroke as it was played, but clearly before.
+            tick = min(_played_tick(note, grid, start), tick - _GRACE_TICKS)
+        ticks.append(max(0, tick))
+    return ticks
 
 
 def _ticks(quarters: Fraction | float) -> int:

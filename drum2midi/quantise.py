@@ -125,7 +125,7 @@ def quantise(
         ]
         swing = estimate_swing(onsets, grid, values=values)
     places = _decode(onsets, grid, unit, swing, parts)
-    return _notes(onsets, places, rolls, grid, finest), swing
+    return _notes(onsets, places, rolls, grid, finest, swing), swing
 
 
 def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:
@@ -279,14 +279,25 @@ def _habits(spans: Sequence[_Span], chosen: Sequence[int]) -> list[NDArray[np.fl
     return [-_HABIT * np.log(counts[s.habit] / counts[s.habit].sum()) for s in spans]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stroke:
+    """A stroke, the place that its onset has, and quarters since the first bar to where it is."""
+
+    hit: Hit
+    place: Fraction
+    phase: float
+    grace: bool
+
+
 def _notes(
     onsets: Sequence[Onset],
     places: Sequence[Fraction],
     rolls: Sequence[Roll],
     grid: Grid,
     finest: Fraction,
+    swing: Swing,
 ) -> tuple[Note, ...]:
-    """Notes in order of place; strokes whose place is taken move or become grace notes."""
+    """Notes in order of place; strokes whose place is another's move or become grace notes."""
     edges = grid.bar_quarters
     last = edges[-1] - finest
     starts = {
@@ -296,22 +307,54 @@ def _notes(
     }
     notes = _roll_notes(rolls, starts, grid)
     rolled = {roll.hits[0] for roll in rolls}
+    strokes = [
+        _Stroke(hit, min(place, last) if place >= edges[-1] else place, onset.phase, grace)
+        for onset, place in zip(onsets, places, strict=True)
+        for grace, hits in ((True, onset.graces), (False, onset.hits))
+        for hit in hits
+        if hit not in rolled
+    ]
     taken = {(edges[n.bar] + n.position, n.drum): n.onset for n in notes if not n.grace}
-    for onset, wanted in zip(onsets, places, strict=True):
-        main = min(wanted, last) if wanted >= edges[-1] else wanted
-        for hit in (*onset.graces, *onset.hits):
-            if hit in rolled:
-                continue
-            grace, place = hit in onset.graces, main
-            if not grace and (place, hit.drum) in taken:
-                close = hit.onset - taken[place, hit.drum] <= GRACE_GAP
-                other = None if close else _free(onset.phase, hit.drum, taken, last, finest)
-                grace, place = other is None, other if other is not None else place
+    owners = _owners(strokes, taken, swing)
+    taken.update({(strokes[i].place, strokes[i].hit.drum): strokes[i].hit.onset for i in owners})
+    for index, stroke in enumerate(strokes):
+        hit, grace, place = stroke.hit, stroke.grace, stroke.place
+        if not grace and index not in owners:
+            close = abs(hit.onset - taken[place, hit.drum]) <= GRACE_GAP
+            other = None if close else _free(stroke.phase, hit.drum, taken, last, finest, swing)
+            grace, place = other is None, other if other is not None else place
             if not grace:
                 taken[place, hit.drum] = hit.onset
-            bar = bisect_right(edges, place) - 1
-            notes.append(Note(bar, place - edges[bar], hit.drum, hit.velocity, hit.onset, grace))
+        bar = bisect_right(edges, place) - 1
+        notes.append(Note(bar, place - edges[bar], hit.drum, hit.velocity, hit.onset, grace))
     return tuple(sorted(notes, key=lambda note: (note.bar, note.position, note.onset)))
+
+
+def _owners(
+    strokes: Sequence[_Stroke], taken: Mapping[tuple[Fraction, Drum], float], swing: Swing
+) -> set[int]:
+    """Of the strokes of one drum at one place the one whose it is, unless it is a roll's.
+
+    That is the nearest, or the loudest of those that lean on it. It has its place before others
+    look for theirs: a stray stroke must not push all that follow it along.
+    """
+    claims: dict[tuple[Fraction, Drum], list[int]] = {}
+    for index, stroke in enumerate(strokes):
+        if not stroke.grace and (stroke.place, stroke.hit.drum) not in taken:
+            claims.setdefault((stroke.place, stroke.hit.drum), []).append(index)
+    owners = set()
+    for (place, _), claim in claims.items():
+        sounds = _sounds(place, swing)
+        near = sorted(claim, key=lambda i: abs(strokes[i].phase - sounds))
+        first = strokes[near[0]].hit.onset
+        leaning = [i for i in near if abs(strokes[i].hit.onset - first) <= GRACE_GAP]
+        owners.add(max(leaning, key=lambda i: strokes[i].hit.velocity))
+    return owners
+
+
+def _sounds(place: Fraction, swing: Swing) -> float:
+    """Quarters since the first bar to where a written place is played; triplets do not swing."""
+    return float(place if place.denominator % 3 == 0 else swing.played(float(place)))
 
 
 def _roll_notes(rolls: Sequence[Roll], starts: Mapping[Hit, Fraction], grid: Grid) -> list[Note]:
@@ -329,9 +372,10 @@ def _roll_notes(rolls: Sequence[Roll], starts: Mapping[Hit, Fraction], grid: Gri
 def _free(
     phase: float,
     drum: Drum,
-    taken: dict[tuple[Fraction, Drum], float],
+    taken: Mapping[tuple[Fraction, Drum], float],
     last: Fraction,
     finest: Fraction,
+    swing: Swing,
 ) -> Fraction | None:
     """The free place nearest to a stroke, unless it is more than a quarter away."""
     top = int(last / finest)
@@ -339,4 +383,4 @@ def _free(
     reach = round(1 / finest)
     steps = range(max(nearest - reach, 0), min(nearest + reach, top) + 1)
     free = [step * finest for step in steps if (step * finest, drum) not in taken]
-    return min(free, key=lambda place: abs(float(place) - phase), default=None)
+    return min(free, key=lambda place: abs(_sounds(place, swing) - phase), default=None)

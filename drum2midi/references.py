@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 _SAME_ONSET: Final = 0.001
 _SHORTEST_BEAT: Final = 64  # of a whole note
 _DRUM_CHANNEL: Final = 9  # channel 10, as people count
+_NOTE_DIGITS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,7 @@ def _read_text(path: Path) -> Performance:
 def _class_of(label: str) -> str:
     if label in SCORING_CLASSES:
         return label
-    is_note = label.isascii() and label.isdigit()
+    is_note = label.isascii() and label.isdigit() and len(label) <= _NOTE_DIGITS
     drum = BY_MIDI.get(int(label)) if is_note else BY_NAME.get(label)
     return drum.scoring if drum else ""
 

@@ -82,7 +82,7 @@ def read_json(path: Path) -> Transcription:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-        bars = [Bar(Metre.parse(bar["metre"]), tuple(bar["beats"])) for bar in document["bars"]]
+        bars = [_bar(row) for row in document["bars"]]
         grid = Grid(tuple(bars), float(document["end"]), float(document["grid_confidence"]))
         # A file that does not say what swings means eighths.
         value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[EIGHTH])]
@@ -91,10 +91,7 @@ def read_json(path: Path) -> Transcription:
         notes = sorted(
             (_note(row, grid) for row in rows), key=attrgetter("bar", "position", "onset")
         )
-        hits = [
-            Hit(row["seconds"], BY_NAME[row["drum"]], row["velocity"], row["confidence"])
-            for row in rows
-        ]
+        hits = [_hit(row) for row in rows]
         return Transcription(
             tuple(sorted(hits, key=attrgetter("onset"))),
             grid,
@@ -112,6 +109,17 @@ def read_json(path: Path) -> Transcription:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
+
+
+def _bar(row: Mapping[str, Any]) -> Bar:
+    if not row["beats"]:
+        raise ValueError("a bar without beats")
+    return Bar(Metre.parse(row["metre"]), tuple(float(beat) for beat in row["beats"]))
+
+
+def _hit(row: Mapping[str, Any]) -> Hit:
+    onset, confidence = float(row["seconds"]), float(row["confidence"])
+    return Hit(onset, BY_NAME[row["drum"]], row["velocity"], confidence)
 
 
 def _note(row: Mapping[str, Any], grid: Grid) -> Note:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -92,6 +93,14 @@ def test_strokes_before_the_start_or_after_the_end_are_kept_short() -> None:
     sound = render(replace(song((-0.01, KICK, 100), (4.49, SNARE, 100)), duration=2.5))
     assert len(sound) == round(4.5 * RATE)
     assert level(sound, 4.49, 4.5) > 0
+
+
+def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    write_audition(song((0.5, KICK, 100)), folder / "a.wav")
+    with (folder / "a.wav").open("rb") as file:
+        assert soundfile.info(file).samplerate == RATE
 
 
 def test_never_over_the_song_itself(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_known_tempo_decides_the_octave(bpm: int) -> None:
     assert grid.tempo == pytest.approx(bpm, rel=0.02)
 
 
+@pytest.mark.parametrize("steady", [False, True])
+def test_a_tempo_at_which_nothing_goes_is_believed_but_not_sure(steady: bool) -> None:
+    hits = [Hit(0.5 + 0.565 * i, KICK, 90) for i in range(6)]
+    grid = track_beats(hits, duration=6.0, tempo=120, steady=steady)
+    assert (grid.tempo, grid.confidence) == (pytest.approx(120), 0.0)
+    assert grid.beat_times[0] == pytest.approx(0.5)
+    assert grid.end > hits[-1].onset
+
+
 @pytest.mark.parametrize("metre", ["9/8", "11/8", "2/2", "7/4"])
 def test_any_known_metre_gives_bars_of_it(metre: str) -> None:
     hits, _, _ = play(ROCK)

@@ -206,7 +206,7 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
     """A few steps by the command itself; what it writes becomes a model of the settings' size."""
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
     from drum2midi.training.device.finish import _curve, build
-    from drum2midi.training.device.weights import read_weights
+    from drum2midi.training.weights import read_weights
 
     run = tmp_path / "run"
     subprocess.run(
@@ -250,7 +250,7 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
 
 def test_sizes_are_told_from_weights() -> None:
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
-    from drum2midi.training.device.weights import sizes_of
+    from drum2midi.training.weights import sizes_of
 
     odd = NetworkSettings(filters=(2, 3), context=18, recurrent=6, recurrent_layers=1)
     for sizes in (TINY, odd):
@@ -263,7 +263,7 @@ def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: P
     """Both by their commands: what is trained has the size of what it begins from."""
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
     from drum2midi.training.device.finish import build
-    from drum2midi.training.device.weights import read_weights
+    from drum2midi.training.weights import read_weights
 
     small, large, run = tmp_path / "small.keras", tmp_path / "large.keras", tmp_path / "run"
     build_network(SETTINGS.bands, TINY).save(small)

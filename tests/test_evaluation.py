@@ -93,6 +93,14 @@ def test_beats_from_text(two_bars: Transcription, tmp_path: Path) -> None:
     assert result.beats == pytest.approx(2 * 8 / (8 + 10), abs=1e-12)
 
 
+def test_beats_of_a_recording_of_nine_hours(tmp_path: Path) -> None:
+    strokes = text(tmp_path / "a.txt", "1.0 KD", "32000.0 SD")
+    true = text(tmp_path / "a.beats", "1 1", "2 2", "32000 1")
+    found = text(tmp_path / "b.beats", "1.06 1", "2.08 2", "32000 1")
+    result = evaluate(read_performance(strokes, beats=true), read_performance(strokes, beats=found))
+    assert result.beats == pytest.approx(2 / 3, abs=1e-12)
+
+
 def test_only_channel_10_is_drums_if_anything_is_on_it(tmp_path: Path) -> None:
     drums, bass = mido.MidiTrack(), mido.MidiTrack()
     for _ in range(8):
@@ -143,6 +151,8 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
         read_performance(good, beats=text(tmp_path / "y.beats", "nan 1"))
     with pytest.raises(InputError, match=r"z\.beats: its beats do not go forward"):
         read_performance(good, beats=text(tmp_path / "z.beats", "2 1", "1 2"))
+    with pytest.raises(InputError, match=r"long\.txt, line 1: not 'seconds drum"):
+        read_performance(text(tmp_path / "long.txt", "1.0 " + 5000 * "1"))
     nothing = read_performance(text(tmp_path / "empty.txt"))
     with pytest.raises(InputError, match="the reference has no stroke"):
         evaluate(nothing, nothing)

@@ -20,7 +20,7 @@ import pytest
 
 from drum2midi.errors import InputError
 from drum2midi.link import LinkLimits, fetched, is_link
-from drum2midi.link_worker import is_public
+from drum2midi.link_worker import _named, is_public
 
 HERE = LinkLimits(allowed=("127.0.0.1",))
 
@@ -329,6 +329,16 @@ def command(*arguments: object, **options: object) -> subprocess.CompletedProces
         [sys.executable, "-m", "drum2midi", *map(str, arguments)],
         capture_output=True, text=True, check=False, **options,
     )  # fmt: skip
+
+
+@needs_yt_dlp
+@pytest.mark.parametrize("letter", ["ド", "🥁", "a"])
+def test_a_long_title_is_cut_to_what_a_file_can_be_called(letter: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.wav"
+    file.write_bytes(b"RIFF")
+    named = _named(file, 90 * letter)
+    named.with_suffix(".musicxml").touch()
+    assert named.name == min(90, 200 // len(letter.encode())) * letter + ".wav"
 
 
 @needs_yt_dlp

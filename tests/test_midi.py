@@ -147,6 +147,29 @@ def test_lead_in_of_the_fastest_tempo() -> None:
     assert seconds_of(file)[0] == pytest.approx(start, abs=0.0035)
 
 
+@pytest.mark.parametrize("start", [0.4, 1.15, 2.0, 4.0, 8.03])
+@pytest.mark.parametrize("bpm", [18.0, 340.0, 700.0])
+def test_lead_in_of_songs_beyond_the_usual_tempi(bpm: float, start: float) -> None:
+    beats = (start + np.arange(8) * 60 / bpm).tolist()
+    notes = (Note(0, Fraction(0), KICK, 90, start),)
+    file = to_mido(Transcription((), grid_of(beats), notes, start + 1))
+    assert seconds_of(file)[0] == pytest.approx(start, abs=0.001)
+
+
+@pytest.mark.parametrize(("start", "early"), [(0.3, 0.25), (0.15, 0.02), (0.21, 0.15), (7.3, 7.1)])
+def test_performed_strokes_before_the_first_beat(start: float, early: float) -> None:
+    """The lead-in has a tempo of its own."""
+    beats = (start + np.arange(8) * 0.5).tolist()
+    notes = (
+        Note(0, Fraction(0), SNARE, 40, early, grace=True),
+        Note(0, Fraction(0), SNARE, 90, start),
+    )
+    song = Transcription((), grid_of(beats), notes, start + 5)
+    played = seconds_of(to_mido(song, timing="performed"))
+    assert played == pytest.approx([early, start], abs=0.0015)
+    assert seconds_of(to_mido(song)) == pytest.approx([early, start], abs=0.0015)
+
+
 def test_a_first_bar_that_began_before_the_recording_is_clipped() -> None:
     beats = (-0.2 + np.arange(8) * 0.5).tolist()
     notes = (Note(0, Fraction(1), KICK, 90, 0.3),)
@@ -189,6 +212,14 @@ def test_triplets_and_rolls_stay_even_where_sixteenths_swing(two_bars: Transcrip
     song = replace(two_bars, notes=(*triplets, *roll), swing=Swing(0.6, Fraction(1, 4)))
     placed = [tick for tick, _, _ in notes_of(to_mido(song))]
     assert [tick - placed[0] for tick in placed] == [0, 160, 320, 480, 540, 600, 660]
+
+
+def test_sextuplets_stay_even_where_eighths_swing(two_bars: Transcription) -> None:
+    sextuplet = [Note(1, Fraction(i, 6), SNARE, 80, 3.0 + i / 12) for i in range(6)]
+    eighths = [Note(1, 1 + Fraction(i, 2), SNARE, 80, 3.5 + i / 3) for i in range(2)]
+    song = replace(two_bars, notes=(*sextuplet, *eighths), swing=Swing(2 / 3))
+    placed = [tick for tick, _, _ in notes_of(to_mido(song))]
+    assert [tick - placed[0] for tick in placed] == [0, 80, 160, 240, 320, 400, 480, 800]
 
 
 def test_grace_strokes_come_before_their_main_stroke(two_bars: Transcription) -> None:

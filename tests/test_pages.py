@@ -93,6 +93,15 @@ def test_a_second_page_is_not_written_over_another_drawing(tmp_path: Path) -> No
     assert mine.read_text() == "<svg/>"
 
 
+def test_another_songs_page_is_no_further_page_of_this_one(tmp_path: Path) -> None:
+    (other,) = write_pages(read_score(BACKBEAT), tmp_path / "take-2.svg")
+    before = other.read_bytes()
+    write_pages(read_score(BACKBEAT), tmp_path / "take.svg")
+    with pytest.raises(InputError, match=r"cannot write .*take-2\.svg: it is there already"):
+        write_pages(read_score(BACKBEAT, times=120), tmp_path / "take.svg")
+    assert other.read_bytes() == before
+
+
 @pytest.mark.parametrize(("paper", "size"), [("a4", (595.28, 841.89)), ("letter", (612, 792))])
 def test_pdf(paper: str, size: tuple[float, float], tmp_path: Path) -> None:
     song = read_score(BACKBEAT, times=120, title="Ça va – Барабан", composer="Someone")

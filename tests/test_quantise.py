@@ -284,6 +284,32 @@ def test_a_stray_stroke_is_put_near_by(at: float, values: str) -> None:
     assert [q for q, name in where(notes, grid) if name == "snare"] == [5 + Fraction(1, 4)]
 
 
+@pytest.mark.parametrize("values", ["16", "16,8t", "8", None])
+def test_a_stray_stroke_moves_no_other(values: str | None) -> None:
+    grid = make_grid(16)
+    step = Fraction(1, 2) if values == "8" else Fraction(1, 4)
+    written = [(i * step, CLOSED_HAT, 60) for i in range(int(64 / step))]
+    stray = Hit(float(grid.seconds(2.65)), CLOSED_HAT, 50)
+    divisions = None if values is None else parse_values(values)
+    notes, _ = quantise([*play(grid, written), stray], grid, divisions=divisions, swing=STRAIGHT)
+    others = tuple(note for note in notes if note.onset != stray.onset)
+    assert where(others, grid) == [(place, CLOSED_HAT.name) for place, _, _ in written]
+
+
+@pytest.mark.parametrize("values", ["8", "16"])
+@pytest.mark.parametrize("onsets", [(0.955, 1.005), (1.0, 1.04)])
+def test_of_two_strokes_at_one_place_the_loud_one_has_it(
+    onsets: tuple[float, float], values: str
+) -> None:
+    grid = make_grid(2, start=0.0)  # the third beat is at 1 s
+    hits = [Hit(0.0, KICK, 90), Hit(onsets[0], KICK, 50), Hit(onsets[1], KICK, 100)]
+    notes, _ = quantise(hits, grid, divisions=parse_values(values))
+    check_sound(hits, notes, grid)
+    (loud,) = (note for note in notes if note.velocity == 100)
+    (soft,) = (note for note in notes if note.velocity == 50)
+    assert (loud.position, loud.grace, soft.position, soft.grace) == (2, False, 2, True)
+
+
 def place_of_a_foot(gap: float, *, together: Drum | None = None) -> Fraction:
     """Quarters of a foot on the hi-hat so long before beat three of eighths by the stick.
 

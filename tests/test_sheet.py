@@ -22,10 +22,22 @@ from sheet_reader import Sheet, check_form, strokes_of
 from drum2midi.drums import DRUMS, KICK, SNARE
 from drum2midi.errors import InputError
 from drum2midi.sheet import to_music21, write_sheet
-from drum2midi.transcription import Swing
+from drum2midi.sheet.rhythm import beats, groupings, write_voice
+from drum2midi.transcription import Metre, Swing
 
 # Rolls with more strokes than 32nds, or fewer: a tremolo says only how long they are.
 INEXACT = ("dense roll", "roll that misses a stroke")
+
+
+def test_every_pickup_of_every_metre_can_be_written() -> None:
+    metres = [Metre(count, value) for count in range(1, 33) for value in (2, 4, 8, 16)]
+    for metre in metres:
+        for grouping in groupings(metre):
+            for count in range(1, metre.numerator + 1):
+                length = int(24 * count * metre.beat)
+                spans = beats(grouping, length)
+                written = write_voice(spans, [0], halves=False)
+                assert sum(value.length for value in written) == length, (metre, count)
 
 
 @pytest.fixture(scope="module")

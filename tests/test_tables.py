@@ -62,6 +62,8 @@ def test_json_keeps_rolls_and_openness(tmp_path: Path) -> None:
         ({"position": float("inf")}, "Infinity is not a number"),
         ({"openness": 2}, "openness 2"),
         ({"openness": "wide"}, "not supported between"),
+        ({"confidence": "high"}, "high"),
+        ({"seconds": "soon"}, "soon"),
     ],
 )
 def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_path: Path) -> None:
@@ -81,6 +83,8 @@ def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_pat
         ({"swing": float("nan")}, "NaN is not a number"),
         ({"end": 0}, "beats that go forward"),
         ({"end": 1e400}, "Infinity is not a number"),
+        ({"bars": [{"metre": "4/4", "beats": []}]}, "a bar without beats"),
+        ({"bars": [{"metre": "4/4", "beats": ["soon"]}]}, "soon"),
     ],
 )
 def test_a_grid_that_cannot_be(change: dict[str, object], reason: str, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -258,6 +259,35 @@ def test_what_training_began_from_keeps_its_share(sources: Sources, tmp_path: Pa
         np.testing.assert_array_equal(kept, first)
         np.testing.assert_allclose(quarter, 0.25 * first + 0.75 * trained, rtol=1e-4, atol=1e-6)
     assert any(np.abs(a - b).max() > 1e-5 for a, b in zip(ends[0.0], ends[1.0], strict=True))
+    with pytest.raises(InputError, match=r"began\.keras: of another network"):
+        fit(
+            tmp_path, tmp_path / "other", SETTINGS, replace(tiny, context=9), FitSettings(),
+            start=tmp_path / "began.keras",
+        )  # fmt: skip
+
+
+def test_a_run_is_as_large_as_what_it_begins_from(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    from drum2midi.training import run as training
+    from drum2midi.training.network import NetworkSettings, build_network
+
+    def stop(*_: object, **__: object) -> None:
+        raise InputError("that is enough")
+
+    monkeypatch.setattr(training, "start_renderers", stop)
+    sizes = NetworkSettings(filters=(2, 3, 4), context=8, recurrent=5, recurrent_layers=2)
+    start = tmp_path / "began.keras"
+    settings = training.RunSettings(start=start)
+    with pytest.raises(InputError, match=r"began\.keras: not weights of a network"):
+        training.train(sources, tmp_path / "run", tmp_path / "x.onnx", settings=settings)
+    assert not (tmp_path / "run").exists()
+    build_network(SETTINGS.bands, sizes).save(start)
+    with pytest.raises(InputError, match="that is enough"):
+        training.train(sources, tmp_path / "run", tmp_path / "x.onnx", settings=settings)
+    remembered = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert remembered["network"] == json.loads(json.dumps(asdict(sizes)))
 
 
 def _check_tracking(run: Path) -> None:

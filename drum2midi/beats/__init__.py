@@ -76,7 +76,8 @@ def track_beats(
     Grid
         Whole bars around all strokes, back to the start of the audio if that is near; the
         first is a pickup if it would have begun before the audio. 4/4 at 120 a minute from
-        the first stroke where there are too few to tell.
+        the first stroke where there are too few to tell, and bars of the tempo given where
+        they go at no tempo near it; then its confidence is 0.
 
     Raises
     ------
@@ -89,6 +90,8 @@ def track_beats(
     if _too_little(strokes):
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
     found, scores = _all_readings(strokes, tempo, metre, steady, harmony)
+    if not found:
+        return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
     best = found[int(np.argmax(scores))]
     return make_grid(
         strokes,
@@ -132,7 +135,7 @@ def _all_readings(
     steady: bool,
     harmony: Harmony | None,
 ) -> tuple[list[Reading], NDArray[np.float64]]:
-    """Readings of the tracked and of the steady pulse, and their scores."""
+    """Readings of the tracked and of the steady pulse, if any has the tempo, and their scores."""
     weights = model()["pulse"].astype(np.float64)
     if tempo is None:
         tracked = track_pulse(strokes, weights)
@@ -151,7 +154,7 @@ def _all_readings(
             both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
             found += level
             ranked.append(both - _RARER.get(level[0].count, 0.0))
-    return found, np.concatenate(ranked)
+    return found, np.concatenate(ranked) if ranked else np.empty(0)
 
 
 def _pulses(

@@ -35,7 +35,7 @@ def train_command(
         Path | None,
         typer.Option(
             metavar="FILE.keras",
-            help="Begin with this one. With --from its .onnx is beside it. "
+            help="Begin with this one, and be as large. With --from its .onnx is beside it. "
             "[default: the model that ships; from nothing, chance]",
         ),
     ] = None,

@@ -132,29 +132,35 @@ def write_pages(
     xml = musicxml.to_bytes(score)
     drawn = pages.draw_pages(xml, paper=paper, composer=composer, drums=drums)
     if suffix == ".svg":
-        contents = {_page_path(path, i): pages.to_bytes(page) for i, page in enumerate(drawn)}
+        contents = {
+            _page_path(path, number): pages.to_bytes(page, number)
+            for number, page in enumerate(drawn, 1)
+        }
     else:
         from drum2midi.sheet import pdf
 
         contents = {path: pdf.to_bytes(drawn, title=title, author=composer)}
-    # Nobody asked for the names of further pages, so nobody's file may be in their way.
-    for target in [*contents][1:]:
-        check_ours(target)
+    # Nobody asked for the names of further pages: neither somebody's file may be in their way nor
+    # the first page of another song.
+    for number, target in [*enumerate(contents, 1)][1:]:
+        check_ours(target, pages.mark(number))
     for target, content in contents.items():
         with replacing(target) as temporary:
             temporary.write_bytes(content)
     if suffix == ".svg":
-        _remove_pages(path, len(contents))
+        _remove_pages(path, len(contents) + 1)
     return tuple(contents)
 
 
 def _remove_pages(path: Path, first: int) -> None:
-    """Further pages that a longer song has left there."""
-    index = first
-    while is_ours(stale := _page_path(path, index)):
+    """Further pages, from the first on, that a longer song has left there."""
+    from drum2midi.sheet.pages import mark
+
+    number = first
+    while is_ours(stale := _page_path(path, number), mark(number)):
         stale.unlink()
-        index += 1
+        number += 1
 
 
-def _page_path(path: Path, index: int) -> Path:
-    return path if index == 0 else path.with_stem(f"{path.stem}-{index + 1}")
+def _page_path(path: Path, number: int) -> Path:
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")

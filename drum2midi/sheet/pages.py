@@ -145,11 +145,16 @@ def _is_silent(measure: ET.Element) -> bool:
     )
 
 
-def to_bytes(page: ET.Element) -> bytes:
+def mark(number: int) -> str:
+    """What the SVG file of a page has near its beginning; pages count from 1."""
+    return f"{WRITTEN_BY} page {number} "
+
+
+def to_bytes(page: ET.Element, number: int) -> bytes:
     """An SVG file of a page."""
     ET.register_namespace("", NAMESPACE)
     drawing: bytes = ET.tostring(page, encoding="utf-8")
-    return f"<?xml version='1.0' encoding='utf-8'?>\n<!-- {WRITTEN_BY} -->\n".encode() + drawing
+    return f"<?xml version='1.0' encoding='utf-8'?>\n<!-- {mark(number)}-->\n".encode() + drawing
 
 
 def _plain(page: ET.Element, width: float, height: float) -> ET.Element:

@@ -18,6 +18,8 @@ from drum2midi.transcription import Metre
 
 QUARTER: Final = 24
 _EIGHTH: Final = QUARTER // 2
+_16TH: Final = QUARTER // 4
+_FIVE_16THS: Final = 5 * _16TH
 _STRAIGHT: Final = 3  # ticks of a 32nd note
 _TERNARY: Final = 2  # ticks of a 32nd note in a triplet
 
@@ -156,9 +158,12 @@ def beats(grouping: Sequence[int], length: int) -> list[Span]:
     spans: list[Span] = []
     start = length - sum(grouping)
     for size in grouping:
-        end = start + size
+        end, first = start + size, max(start, 0)
+        if end - first == _FIVE_16THS:  # no note or rest lasts so long
+            spans.append((first, _16TH))
+            first += _16TH
         if end > 0:
-            spans.append((max(start, 0), end - max(start, 0)))
+            spans.append((first, end - first))
         start = end
     return spans
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import replacing
 from drum2midi.training.examples import batches
 from drum2midi.training.network import NetworkSettings, build_network, loss
-from drum2midi.training.widen import widen
+from drum2midi.training.weights import read_weights
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def fit(
     network : NetworkSettings
     settings : FitSettings
     start : Path, optional
-        A ``.keras`` file of the same or a smaller network to begin from.
+        A ``.keras`` file of the same network to begin from.
     report : callable, optional
         Called with the figures and the number of steps after every epoch.
 
@@ -76,6 +77,11 @@ def fit(
     -------
     keras.Model
         With weights averaged over the last steps, and with those of `start`.
+
+    Raises
+    ------
+    InputError
+        If `start` cannot be read or is of another network.
     """
     import keras
 
@@ -86,8 +92,11 @@ def fit(
     model = build_network(features.bands, network)
     kept = None
     if start is not None:
-        model = widen(keras.models.load_model(start, compile=False), model)
-        kept = model.get_weights()
+        kept = read_weights([start])
+        try:
+            model.set_weights(kept)
+        except ValueError as error:
+            raise InputError(f"{start}: of another network ({error})") from None
     schedule = keras.optimizers.schedules.CosineDecay(
         settings.rate / 20.0,
         settings.steps - settings.steps // 33,

@@ -27,6 +27,7 @@ from drum2midi.training.network import NetworkSettings, average
 from drum2midi.training.pieces import Sources, start_renderers
 from drum2midi.training.tracking import Tracker, tracked
 from drum2midi.training.tune import check_dev_set, check_rendered_set, confusions, tune
+from drum2midi.training.weights import read_weights, sizes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,8 @@ class RunSettings:
         Networks to train one after another, from seeds that follow each other; the
         model's output is their mean.
     start : Path, optional
-        A ``.keras`` file to begin from instead of chance; it may be of a smaller network.
+        A ``.keras`` file to begin from instead of chance. The network is then as large as its,
+        whatever `network` says; `drum2midi.training.widen` makes it larger beforehand.
     """
 
     pieces: int = 6000
@@ -94,7 +96,7 @@ def train(
     Raises
     ------
     InputError
-        If material is missing or a renderer fails.
+        If material or what to begin from is missing, or a renderer fails.
     """
     settings = settings or RunSettings()
     if output.suffix != ".onnx":
@@ -104,6 +106,9 @@ def train(
         check_dev_set(dev_set)
     if rendered is not None:
         check_rendered_set(rendered)
+    if settings.start is not None:
+        sizes = sizes_of(read_weights([settings.start]))
+        settings = replace(settings, network=sizes)
     pieces = run / "pieces"
     _remember(run, sources, settings)
     crew = start_renderers(

@@ -22,8 +22,8 @@ import typer
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import replacing
-from drum2midi.training.device.weights import read_weights
 from drum2midi.training.network import NetworkSettings, build_network
+from drum2midi.training.weights import read_weights
 
 
 def build(files: Sequence[Path]) -> tuple[Any, FeatureSettings, dict[str, Any]]:

@@ -34,9 +34,9 @@ from drum2midi.training import examples
 from drum2midi.training.device.cargo import unpack
 from drum2midi.training.device.mixing import Batch, compose
 from drum2midi.training.device.twin import Twin
-from drum2midi.training.device.weights import read_weights, sizes_of
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS, NetworkSettings
 from drum2midi.training.pieces import SECONDS, Material, Piece, Renderer
+from drum2midi.training.weights import read_weights, sizes_of
 
 _STROKES: Final = 768
 """Most strokes of a piece that are kept."""

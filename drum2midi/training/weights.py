@@ -1,4 +1,4 @@
-"""Weights: those of a run on a GPU, read back and averaged.
+"""Weights: those of a run, read back, averaged and measured.
 
 Models on the way of a run, and the one that it began from, err apart; the mean of their weights
 often errs less than any (Izmailov et al., UAI 2018; Wortsman et al., CVPR 2022).
