@@ -41,7 +41,7 @@ def transcribe_command(
     tempo: Annotated[
         float | None,
         typer.Option(
-            help="Beats a minute, if you know: quarters; in 6/8 and 12/8 dotted ones, "
+            help="Beats a minute, if you know: quarters; in 6/8, 9/8, 12/8 dotted, "
             "in 5/8 and 7/8 eighths.",
             min=30,
             max=300,
