@@ -144,11 +144,7 @@ def normalise(power: NDArray[np.float32], settings: FeatureSettings) -> NDArray[
     A recording without any loud frame, silence, comes out flat at the floor.
     """
     features = np.full_like(power, (settings.floor_db + 30.0) / 20.0)
-    loudest = power.max(axis=1)
-    # Where drums sound in a few bars only, the percentile is that of the silence around them.
-    reference = max(
-        np.float32(np.percentile(loudest, _REFERENCE_PERCENTILE)), _QUIETEST * loudest.max()
-    )
+    reference = reference_level(power)
     if reference > _SILENCE:
         floor = np.float32(10.0 ** (settings.floor_db / 10.0))
         # In pieces: an hour's worth of temporary arrays would be a gigabyte.
@@ -156,6 +152,14 @@ def normalise(power: NDArray[np.float32], settings: FeatureSettings) -> NDArray[
             some = slice(first, first + _CHUNK_FRAMES)
             features[some] = (10.0 * np.log10(power[some] / reference + floor) + 30.0) / 20.0
     return features
+
+
+def reference_level(power: NDArray[np.float32]) -> np.float32:
+    """The level of a recording's loud frames, of power (frames, bands)."""
+    loudest = power.max(axis=1)
+    # Where drums sound in a few bars only, the percentile is that of the silence around them.
+    percentile = np.float32(np.percentile(loudest, _REFERENCE_PERCENTILE))
+    return np.float32(max(percentile, _QUIETEST * loudest.max()))
 
 
 @lru_cache(maxsize=8)

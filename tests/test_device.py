@@ -85,8 +85,27 @@ def test_clips_keep_time_with_the_beats(bpm: float, expected: float) -> None:
     assert len(onsets) == int((12.0 - 0.25) / expected) + 1
 
 
+def test_a_sound_does_not_end_in_the_next_ones_attack(tmp_path: Path) -> None:
+    """The codec spreads a click over what comes before it."""
+    rng = np.random.default_rng(0)
+    time = np.arange(cargo.RATE // 2) / cargo.RATE
+    hits = [
+        cargo.trim((rng.normal(size=len(time)) * np.exp(-time / 0.03)).astype(np.float32))
+        for _ in range(60)
+    ]
+    hits = [hit / np.abs(hit).max() for hit in hits]
+    lengths = cargo._write(tmp_path, "shots", hits)
+    read = cargo._read(tmp_path, "shots", lengths, map)
+    assert [len(sound) for sound in read] == [len(hit) for hit in hits]
+    ends = [float(np.abs(sound[-132:]).max()) for sound in read]
+    assert 20.0 * np.log10(max(ends)) < -45.0
+
+
 def test_a_folder_that_is_no_cargo_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cargo\.json: no such file; pack a cargo first"):
+        cargo.unpack(tmp_path)
+    (tmp_path / "cargo.json").write_text("{}")
+    with pytest.raises(InputError, match=r"cargo\.json: of another version .* pack it again"):
         cargo.unpack(tmp_path)
 
 

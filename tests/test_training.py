@@ -20,7 +20,7 @@ from drum2midi.training import accompany, effects, examples, render
 from drum2midi.training.examples import CROP, batches, compose
 from drum2midi.training.grooves import Groove, Stroke, list_grooves, read_groove
 from drum2midi.training.loudness import fit_dynamics
-from drum2midi.training.oneshots import draw_kit, load_library
+from drum2midi.training.oneshots import Instrument, OneShot, draw_kit, load_library
 from drum2midi.training.pieces import (
     SECONDS,
     Piece,
@@ -115,6 +115,9 @@ def test_the_next_stroke_on_the_hats_chokes_an_open_one() -> None:
     assert render._choked_after(strokes, 0) == pytest.approx(0.3)
     assert render._choked_after(strokes, 1) is None
     assert render._choked_after(strokes, 2) is None
+    # One open hat goes on sounding in the next.
+    again = [strokes[0], Stroke(0.2, drums.OPEN_HAT, 90), Stroke(0.6, drums.CLOSED_HAT, 90)]
+    assert render._choked_after(again, 0) == pytest.approx(0.6)
 
 
 def test_variation_keeps_the_timing() -> None:
@@ -315,6 +318,82 @@ def test_a_blend_is_louder_where_both_sound(sources: Sources) -> None:
         assert first == second == plain[drum].name  # the library has one instrument a drum
         for layer in instrument.layers:
             assert np.abs(layer.samples).max() == pytest.approx(1.0, abs=1e-3)
+
+
+def _instrument(kit: str) -> Instrument:
+    shot = OneShot(np.ones(10, np.float16), 0.0)
+    return Instrument(kit, kit, (shot,), 1.0)
+
+
+def test_what_a_kit_lacks_is_all_of_one_other_kit() -> None:
+    full = {drum: [_instrument(kit) for kit in "bcd"] for drum in drums.DRUMS}
+    lacking = (drums.OPEN_HAT, drums.PEDAL_HAT)
+    library = {
+        drum: [*more, *([] if drum in lacking else [_instrument("a")])]
+        for drum, more in full.items()
+    }
+    seen = set()
+    for seed in range(60):
+        kit = draw_kit(library, np.random.default_rng(seed), loyalty=1.0)
+        base = kit[drums.SNARE].kit
+        assert kit[drums.CLOSED_HAT].kit == base
+        assert kit[drums.OPEN_HAT].kit == kit[drums.PEDAL_HAT].kit
+        assert (kit[drums.OPEN_HAT].kit == base) == (base != "a")
+        seen.add(base)
+        kit = draw_kit(library, np.random.default_rng(seed), loyalty=0.0, blends=1.0)
+        for one in ("HIGH_TOM", "MID_TOM", "FLOOR_TOM"):
+            assert kit[getattr(drums, one)].name == kit[drums.HIGH_TOM].name
+    assert seen == set("abcd")
+
+
+def test_drums_of_one_instrument_are_tuned_and_levelled_together() -> None:
+    apart = []
+    for seed in range(200):
+        tastes = render._draw_tastes(np.random.default_rng(seed), treatment=1.0)
+        closed, opened = tastes[drums.CLOSED_HAT], tastes[drums.OPEN_HAT]
+        apart.append(abs(closed.semitones - opened.semitones))
+        if closed.level == opened.level:
+            assert (closed.colour, closed.damped) == (opened.colour, opened.damped)
+            assert apart[-1] < 2.0
+        assert tastes[drums.KICK].level != closed.level
+    assert 0.65 < np.mean(np.array(apart) < 1.2) < 0.95
+
+
+def test_damping_leaves_cymbals_and_open_hats_what_they_are() -> None:
+    second = OneShot(np.ones(3 * RATE, np.float16), 0.0)
+    ring = Instrument("a", "a", (second,), 1.0)
+    taste = render._Taste(0.0, 0.0, 0.05, 0.0, 0.0, None)  # as much as there is
+    for drum, least in ((drums.CRASH, 0.5), (drums.OPEN_HAT, 0.99), (drums.CLOSED_HAT, 0.0)):
+        rng = np.random.default_rng(0)
+        player = render._Player(ring, drum, taste, rng, rate=RATE, treatment=1.0)
+        sound = player.play(127, rng)
+        assert sound[RATE // 2] / sound[RATE // 1000] >= least
+        washes = drum is not drums.CLOSED_HAT
+        assert (abs(sound[-RATE // 100]) < 0.01 * abs(sound[RATE // 1000])) or not washes
+
+
+def test_a_stroke_that_a_low_pass_takes_away_is_not_asked_for(piece: Piece) -> None:
+    power = np.full((1000, 96), 1e-9, np.float32)
+    power[300:310, 60:] = 1.0  # a hat
+    power[::50, :20] = 1.0  # and what else sounds
+    share = np.zeros((1, 96), np.float32)
+    share[0, 60:] = 1.0
+    hat = replace(
+        piece, frames=np.array([300.0], np.float32), share=share.astype(np.float16),
+        drum=np.array([int(drums.DRUMS.index(drums.CLOSED_HAT))], np.int8),
+        velocity=np.array([90], np.int8),
+    )  # fmt: skip
+    gain = np.ones((1, 96), np.float32)
+    gain[0, 55:] = 1e-6
+    floor = np.float32(10.0 ** (SETTINGS.floor_db / 10.0))
+    heard = {
+        name: examples._truth(hat, share, power * g, power * g + 10.0 * floor)[:, :17].max()
+        for name, g in (("all", np.float32(1.0)), ("low", gain))
+    }
+    assert heard["all"] > 0.8
+    assert heard["low"] > 0.8  # ten decibels over the floor it is still to be seen
+    gain[0, 55:] = 1e-9
+    assert examples._truth(hat, share, power * gain, power * gain + floor)[:, :17].max() == 0.0
 
 
 def test_scattered_strokes_follow_no_groove() -> None:

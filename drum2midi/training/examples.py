@@ -16,7 +16,7 @@ import scipy.ndimage
 import scipy.signal
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
-from drum2midi.features import FeatureSettings, normalise
+from drum2midi.features import FeatureSettings, normalise, reference_level
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS
 from drum2midi.training.pieces import Piece, load_piece
 
@@ -136,18 +136,21 @@ def compose(
         warp = _warp(settings.bands, rng)
         kit, share = kit @ warp, share @ warp
     kit = _linger(kit, settings.frame_rate, rng) * _equaliser(settings.bands, rng, 3.0)
-    mixed = kit
+    mixed = dry = kit
     if band is not None:
         other = _power(band)[: len(kit)]
         other = other * _equaliser(settings.bands, rng, 3.0)
         balance = 10.0 ** (float(rng.uniform(-10.0, 12.0)) / 10.0)
         scale = balance * float(kit.mean()) / max(float(other.mean()), 1e-12)
         other = np.roll(other, int(rng.integers(-1, 2)), axis=0) * np.float32(scale)
-        mixed = _pump(kit + other, rng)
+        dry = kit + other
+        mixed = _pump(dry, rng)
         if rng.random() < SEPARATED:
             mixed = _separate(kit, mixed, rng)
-    mixed = _dirty(mixed, rng)
-    truth = _truth(piece, share, kit, mixed)
+    passed = mixed / (dry + np.float32(1e-12))
+    mixed, gain = _dirty(mixed, rng)
+    floor = np.float32(10.0 ** (settings.floor_db / 10.0)) * reference_level(mixed)
+    truth = _truth(piece, share, kit * passed * gain, mixed + floor)
     return _relevel(normalise(mixed, settings), settings, rng), truth
 
 
@@ -227,23 +230,24 @@ def _separate(kit: Array, mixed: Array, rng: np.random.Generator) -> Array:
     return np.asarray(mixed * np.maximum(mask, leak), np.float32)
 
 
-def _dirty(power: Array, rng: np.random.Generator) -> Array:
-    """Noise, a slow fader, and sometimes a codec's or a radio's low-pass."""
+def _dirty(power: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Noise, a slow fader, and sometimes a codec's or a radio's low-pass; and what they pass."""
     frames, bands = power.shape
     loud = float(np.percentile(power.max(axis=1), 90.0))
     noise_db = rng.uniform(-75.0, -35.0)
     noise = loud * 10.0 ** (noise_db / 10.0) * _equaliser(bands, rng, 6.0)
     out = power + noise * rng.exponential(1.0, (frames, bands)).astype(np.float32)
+    gain = np.ones_like(power)
     if rng.random() < 0.3:
         knots = rng.normal(0.0, 3.0, 6)
         fader = np.interp(np.linspace(0, 5, frames), np.arange(6), knots)
-        out = out * (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
+        gain *= (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
     if rng.random() < 0.25:
-        out[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
+        gain[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
     if rng.random() < NOTCHED:
         first = int(rng.integers(bands))
-        out[:, first : first + int(rng.integers(2, bands // 8))] *= np.float32(1e-3)
-    return np.asarray(out, np.float32)
+        gain[:, first : first + int(rng.integers(2, bands // 8))] *= np.float32(1e-3)
+    return np.asarray(out * gain, np.float32), gain
 
 
 def _truth(piece: Piece, share: Array, kit: Array, mixed: Array) -> Array:

@@ -44,7 +44,10 @@ _PIECES: Final[Mapping[Drum, Mapping[str, float]]] = {
 }
 # A snare with things on it is no longer what a listener calls a snare.
 _LEFT_OUT_ARTICULATIONS: Final = {"prepared", "stacked"}
-_RARE_ARTICULATIONS: Final = {"off": 0.3, "brush": 0.3, "orchestral": 0.4, "muted": 0.5}
+_LEFT_OUT: Final = {("crash", "bell")}  # nearer to a ride's bell than to a crash
+_RARE_ARTICULATIONS: Final = {
+    "off": 0.3, "brush": 0.3, "orchestral": 0.4, "muted": 0.5, "swish": 0.2,
+}  # fmt: skip
 _BLENDED_LAYERS: Final = 8
 _HATS: Final = (drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT)
 _TOMS: Final = (drums.HIGH_TOM, drums.MID_TOM, drums.FLOOR_TOM)
@@ -109,6 +112,7 @@ def load_library(
         if row["kit"] not in without
         and (not only or row["kit"] in only)
         and row["articulation"] not in _LEFT_OUT_ARTICULATIONS
+        and (row["piece"], row["articulation"]) not in _LEFT_OUT
     ]
     library = {drum: _instruments(rows, _PIECES[drum], sample_rate) for drum in DRUMS}
     if not library[drums.PEDAL_HAT]:
@@ -213,8 +217,9 @@ def draw_kit(
     """One instrument for every drum.
 
     A base kit is drawn first and serves each group of drums (kick, snare, hats,
-    toms, cymbals) with probability `loyalty`; otherwise another kit does.
-    Hats stay together, and toms do, as they do on a real kit.
+    toms, cymbals) with probability `loyalty`; otherwise, or where it lacks them, another
+    kit does. Hats stay together, and toms do, as they do on a real kit: what a kit
+    lacks of them is all of one other kit.
 
     Parameters
     ----------
@@ -229,15 +234,33 @@ def draw_kit(
     kit: dict[Drum, Instrument] = {}
     for group in ((drums.KICK,), (drums.SNARE,), (drums.CROSS_STICK,), _HATS, _TOMS,
                   (drums.CRASH,), (drums.RIDE, drums.RIDE_BELL)):  # fmt: skip
-        source = base if rng.random() < loyalty else _draw_source(library, group[0], rng)
-        for drum in group:
-            own = [one for one in library[drum] if one.kit == source]
-            kit[drum] = _draw(own or library[drum], rng)
+        has = any(one.kit == base for one in library[group[0]])
+        loyal = rng.random() < loyalty and has
+        chosen = _draw_group(library, group, base if loyal else None, rng)
         if rng.random() < blends:
             second_db = float(rng.uniform(-14.0, 3.0))
-            for drum in group:
-                kit[drum] = _blend(kit[drum], _draw(library[drum], rng), second_db, rng)
+            others = _draw_group(library, group, None, rng)
+            chosen = {
+                drum: _blend(one, others[drum], second_db, rng) for drum, one in chosen.items()
+            }
+        kit |= chosen
     return kit
+
+
+def _draw_group(
+    library: Library, group: Sequence[Drum], source: str | None, rng: np.random.Generator
+) -> dict[Drum, Instrument]:
+    """Drums of one kit, if none is given one that has the first; what it lacks of another."""
+    chosen: dict[Drum, Instrument] = {}
+    while len(chosen) < len(group):
+        lacking = [drum for drum in group if drum not in chosen]
+        source = source or _draw_source(library, lacking[0], rng)
+        for drum in lacking:
+            own = [one for one in library[drum] if one.kit == source]
+            if own:
+                chosen[drum] = _draw(own, rng)
+        source = None
+    return chosen
 
 
 def _blend(

@@ -22,7 +22,24 @@ ATTACK: Final = 0.001
 """Seconds of a one-shot before its attack."""
 
 _HATS: Final = frozenset({drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT})
+_CLOSING: Final = _HATS - {drums.OPEN_HAT}
 _CYMBALS: Final = frozenset({drums.CRASH, drums.RIDE, drums.RIDE_BELL})
+_DAMPED: Final = dict.fromkeys(_CYMBALS, (0.8, 2.0))
+"""Seconds of the decay that damping adds; of all others .05 to .6."""
+
+_WASH_SECONDS: Final = 0.4
+_OWN_LEVEL_DB: Final = 2.0
+_GROUPS: Final = (
+    (drums.KICK,),
+    (drums.SNARE, drums.CROSS_STICK),
+    (drums.CLOSED_HAT, drums.OPEN_HAT, drums.PEDAL_HAT),
+    (drums.HIGH_TOM, drums.MID_TOM, drums.FLOOR_TOM),
+    (drums.CRASH,),
+    (drums.RIDE, drums.RIDE_BELL),
+)
+"""Drums that are one instrument or a set of them: one microphone, one tuning, one taste."""
+
+_ALIKE: Final = 0.75  # of all pieces; in others each drum is another machine's or another take's
 _BUSES: Final = ("KD", "SD", "TT", "HH", "CY")
 # Decibels against the snare: mean and spread over productions.
 _BALANCE: Final[Mapping[Drum, tuple[float, float]]] = {
@@ -170,8 +187,9 @@ def render(
     length = int(seconds * rate)
     buses = {name: np.zeros(length, np.float32) for name in _BUSES}
     alone = np.zeros((len(strokes), window), np.float32)
+    taste = _draw_tastes(rng, treatment=treatment)
     players = {
-        drum: _Player(kit[drum], drum, rng, rate=rate, treatment=treatment)
+        drum: _Player(kit[drum], drum, taste[drum], rng, rate=rate, treatment=treatment)
         for drum in dict.fromkeys(s.drum for s in strokes)
     }
     exact = []
@@ -192,6 +210,59 @@ def render(
     return Performance(audio, tuple(exact), alone, together.reshape(alone.shape))
 
 
+@dataclass(frozen=True)
+class _Taste:
+    """What a tuning, a microphone's place and a producer make of an instrument in one piece.
+
+    Attributes
+    ----------
+    level : float
+        Standard deviations by which it is louder than usual.
+    semitones : float
+    damped : float
+        Where from .05 to .6 s (of the cymbals .8 to 2) its added decay lies, from 0 to 1; 0: none.
+    snap, swell : float
+        Of a transient shaper: the attack's gain, and nepers a second of the first half.
+    colour : int, optional
+        Seed of an equaliser.
+    """
+
+    level: float
+    semitones: float
+    damped: float
+    snap: float
+    swell: float
+    colour: int | None
+
+
+def _draw_tastes(rng: np.random.Generator, *, treatment: float) -> Mapping[Drum, _Taste]:
+    """A taste for every drum, nearly the same for those of one instrument in most pieces.
+
+    An open hat is the closed one that rings on: were each tuned and levelled by itself, nobody
+    could learn that.
+    """
+    alike = rng.random() < _ALIKE
+    tastes: dict[Drum, _Taste] = {}
+    for group in _GROUPS:
+        shared = _draw_taste(rng, treatment)
+        for drum in group:
+            own = shared if alike else _draw_taste(rng, treatment)
+            semitones = own.semitones + float(rng.normal(0.0, 0.3 * treatment))
+            tastes[drum] = replace(own, semitones=semitones)
+    return tastes
+
+
+def _draw_taste(rng: np.random.Generator, treatment: float) -> _Taste:
+    return _Taste(
+        level=float(rng.normal()),
+        semitones=float(rng.normal(0.0, 1.6 * treatment)),
+        damped=float(rng.uniform(0.05, 1.0)) if rng.random() < 0.25 * treatment else 0.0,
+        snap=float(rng.uniform(-0.6, 2.0)) if rng.random() < 0.3 * treatment else 0.0,
+        swell=float(rng.uniform(0.5, 4.0)) if rng.random() < 0.2 * treatment else 0.0,
+        colour=int(rng.integers(2**31)) if rng.random() < 0.6 * treatment else None,
+    )
+
+
 class _Player:
     """An instrument tuned, damped and levelled for one piece."""
 
@@ -199,23 +270,23 @@ class _Player:
         self,
         instrument: Instrument,
         drum: Drum,
+        taste: _Taste,
         rng: np.random.Generator,
         *,
         rate: int,
         treatment: float,
     ) -> None:
         mean, spread = _BALANCE[drum]
-        self._instrument = instrument
-        self._gain_db = float(rng.normal(mean, spread))
+        self._instrument, self._taste = instrument, taste
+        self._gain_db = mean + spread * taste.level + float(rng.normal(0.0, _OWN_LEVEL_DB))
         # Loudness grows with a power of velocity that differs between drums and players.
         self._curve = float(rng.uniform(0.8, 2.0))
-        self._pitch = float(2.0 ** (rng.normal(0.0, 1.6 * treatment) / 12.0))
-        damped = rng.random() < 0.25 * treatment
-        self._decay = float(rng.uniform(0.05, 0.6)) if damped else 0.0
-        # What a microphone's place, a transient shaper and a producer make of the same drum.
-        self._snap = float(rng.uniform(-0.6, 2.0)) if rng.random() < 0.3 * treatment else 0.0
-        self._swell = float(rng.uniform(0.5, 4.0)) if rng.random() < 0.2 * treatment else 0.0
-        self._colour = int(rng.integers(2**31)) if rng.random() < 0.6 * treatment else None
+        self._pitch = float(2.0 ** (taste.semitones / 12.0))
+        shortest, longest = _DAMPED.get(drum, (0.05, 0.6))
+        # An open hat that is damped is a closed one.
+        damped = taste.damped if drum is not drums.OPEN_HAT else 0.0
+        self._decay = shortest + (longest - shortest) * damped if damped else 0.0
+        self._washes = drum in _CYMBALS or drum is drums.OPEN_HAT
         # Snare wires buzz, loose hats rattle and the overheads hiss when a kick or a tom is
         # struck: at once, or when the sound has come to them.
         buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5 * treatment
@@ -235,6 +306,8 @@ class _Player:
     def _tune(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         tuned = soxr.resample(samples, self._rate * self._pitch, self._rate, quality="LQ")
         tuned = self._shape(np.asarray(tuned, np.float32))
+        if self._washes:
+            tuned = _let_die(tuned, self._rate)
         if self._buzz is not None:
             start = int((ATTACK / self._pitch + self._buzz_after) * self._rate)
             length = max(0, min(len(self._buzz), len(tuned) - start))
@@ -243,17 +316,25 @@ class _Player:
 
     def _shape(self, tuned: NDArray[np.float32]) -> NDArray[np.float32]:
         """The envelope and the colour that this instrument has throughout the piece."""
+        taste = self._taste
         time = np.arange(len(tuned), dtype=np.float32) / np.float32(self._rate)
         if self._decay:
             tuned = tuned * np.exp(-time / np.float32(self._decay))
-        if self._snap:
-            tuned = tuned * (1.0 + np.float32(self._snap) * np.exp(-time / np.float32(0.01)))
-        if self._swell:
-            tuned = tuned * np.exp(np.minimum(time, 0.5) * np.float32(self._swell))
-        if self._colour is not None:
-            same = np.random.default_rng(self._colour)
+        if taste.snap:
+            tuned = tuned * (1.0 + np.float32(taste.snap) * np.exp(-time / np.float32(0.01)))
+        if taste.swell:
+            tuned = tuned * np.exp(np.minimum(time, 0.5) * np.float32(taste.swell))
+        if taste.colour is not None:
+            same = np.random.default_rng(taste.colour)
             tuned = effects.equalise(tuned, same, depth_db=4.0, rate=self._rate)
         return tuned
+
+
+def _let_die(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Recordings of cymbals are cut while they still ring; nobody hears a cymbal stop."""
+    fall = min(int(_WASH_SECONDS * rate), len(sound) // 2)
+    fade = np.linspace(1.0, 0.0, fall, dtype=np.float32) ** 2
+    return np.concatenate((sound[: len(sound) - fall], sound[len(sound) - fall :] * fade))
 
 
 def _buzz(rng: np.random.Generator, *, rate: int) -> NDArray[np.float32]:
@@ -266,11 +347,11 @@ def _buzz(rng: np.random.Generator, *, rate: int) -> NDArray[np.float32]:
 
 
 def _choked_after(strokes: Sequence[Stroke], index: int) -> float | None:
-    """Seconds after which the next stroke on the hats stops this one; None if it rings on."""
+    """Seconds after which the hats close and stop this stroke; None if it rings on."""
     if strokes[index].drum not in _HATS:
         return None
     for later in strokes[index + 1 :]:
-        if later.drum in _HATS:
+        if later.drum in _CLOSING:
             return later.onset - strokes[index].onset
         if later.onset - strokes[index].onset > 3.0:
             break

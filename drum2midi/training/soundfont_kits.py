@@ -116,6 +116,9 @@ class Soundfont:
 # Not the brushes, whose second snare is a swirl, not a stroke.
 _GM_KITS: Final = tuple((128, program) for program in (0, 8, 16, 24, 25, 32))
 
+_NO_DRUMS: Final = {(24, 52)}
+"""Programs and notes that are no drum: the electronic kit has a cymbal played backwards there."""
+
 SOUNDFONTS: Final = (
     Soundfont("blonde-bop", "sounds/sf2/Blonde_Bop_LV2.sf2", "CC-BY-SA-3.0", ((0, 0),), AVL),
     Soundfont("blonde-bop-hr", "sounds/sf2/Blonde_Bop_HR_LV2.sf2", "CC-BY-SA-3.0", ((0, 0),), AVL),
@@ -169,6 +172,8 @@ def _write(out: Path, font: Soundfont, path: Path) -> Iterator[dict[str, object]
             kit = f"{font.name}-{program}" if len(font.presets) > 1 else font.name
             synth.program_select(_CHANNEL, number, bank, program)
             for note, sort in font.notes.items():
+                if (program, note) in _NO_DRUMS:
+                    continue
                 piece, _, articulation = sort.partition("/")
                 strokes = {v: _strike(synth, note, v) for v in VELOCITIES}
                 for velocity, level_db, audio in _new(strokes, known.setdefault(piece, [])):

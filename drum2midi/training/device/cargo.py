@@ -45,6 +45,9 @@ _DIED_AWAY: Final = 10.0 ** (-55.0 / 20.0)
 _FADE: Final = 441
 _SQUEEZE: Final = {"shots": 0.65, "clips": 0.9}  # from 0, the best, to 1, the smallest
 _HEADROOM: Final = np.float32(0.9)
+_GAP: Final = 2048
+"""Samples of silence after every sound: the codec would put a click where the next begins."""
+
 _BLOCK: Final = 1 << 16
 _INDEX: Final = "cargo.json"
 
@@ -147,6 +150,7 @@ def pack(
     facts = {
         "instruments": instruments,
         "tempi": tempi,
+        "gap": _GAP,
         "shots": _write(out, "shots", [sound for _, sound in sounds.values()]),
         "clips": _write(out, "clips", played),
     }
@@ -171,6 +175,8 @@ def unpack(folder: Path, *, map_files: Callable[..., Any] = map) -> Material:
     if not index.is_file():
         raise InputError(f"{index}: no such file; pack a cargo first")
     facts = json.loads(index.read_text())
+    if facts.get("gap") != _GAP:
+        raise InputError(f"{index}: of another version of drum2midi; pack it again")
     shots = _read(folder, "shots", facts["shots"], map_files)
     clips = _read(folder, "clips", facts["clips"], map_files)
     library = {
@@ -226,7 +232,9 @@ def _write(out: Path, name: str, sounds: Sequence[Audio]) -> list[list[int]]:
     for stream in range(_STREAMS):
         own = sounds[stream::_STREAMS]
         lengths.append([len(sound) for sound in own])
-        audio = np.concatenate([*own, np.zeros(1, np.float32)]) * _HEADROOM
+        silence = np.zeros(_GAP, np.float32)
+        audio = np.concatenate([part for sound in own for part in (sound, silence)] or [silence])
+        audio *= _HEADROOM
         with soundfile.SoundFile(
             out / f"{name}-{stream}.ogg", "w", RATE, 1, subtype="VORBIS", format="OGG",
             compression_level=_SQUEEZE[name],
@@ -241,11 +249,16 @@ def _read(
 ) -> list[NDArray[np.float16]]:
     files = [folder / f"{name}-{stream}.ogg" for stream in range(len(lengths))]
     streams = [
-        np.split(samples[: sum(own)], np.cumsum(own)[:-1])
+        [samples[end - length : end] for length, end in zip(own, _ends(own), strict=True)]
         for samples, own in zip(map_files(_decode, files), lengths, strict=True)
     ]
     count = sum(len(own) for own in lengths)
     return [streams[i % len(lengths)][i // len(lengths)] for i in range(count)]
+
+
+def _ends(lengths: Sequence[int]) -> list[int]:
+    """Where each sound of a stream ends, with a gap after every one."""
+    return [int(end) for end in np.cumsum(lengths) + _GAP * np.arange(len(lengths))]
 
 
 def _decode(file: Path) -> NDArray[np.float16]:

@@ -69,22 +69,29 @@ def compose(batch: Batch, settings: FeatureSettings, *, width: float) -> tuple[T
     band = _power(batch.band) * _equaliser(count, bands, 3.0, device)
     balance = 10.0 ** (_uniform(count, -10.0, 12.0, device) / 10.0)
     scale = balance * _mean(kit) / _mean(band).clamp_min(_TINY) * batch.mixed.float()
-    both = kit + band * scale[:, None, None]
-    both = _some(batch.mixed & _chance(count, 0.5, device), _pump(both), both)
+    dry = kit + band * scale[:, None, None]
+    both = _some(batch.mixed & _chance(count, 0.5, device), _pump(dry), dry)
     separate = batch.mixed & _chance(count, examples.SEPARATED, device)
     both = _some(separate, _separate(kit, both), both)
-    heard = _dirty(both)
-    truth = _truth(batch, share, kit, heard, width)
+    passed = both / (dry + _TINY)
+    heard, gain = _dirty(both)
+    floor = 10.0 ** (settings.floor_db / 10.0) * _reference(heard)
+    truth = _truth(batch, share, kit * passed * gain, heard + floor, width)
     return _relevel(normalise(heard, settings), settings), truth
 
 
 def normalise(power: Tensor, settings: FeatureSettings) -> Tensor:
     """As `drum2midi.features.normalise`, each piece by itself."""
-    loudest = power.amax(2)
-    reference = torch.maximum(loudest.quantile(0.9, dim=1), 0.06 * loudest.amax(1))
     floor = 10.0 ** (settings.floor_db / 10.0)
-    relative = power / reference.clamp_min(_TINY)[:, None, None]
+    relative = power / _reference(power).clamp_min(_TINY)
     return (10.0 * torch.log10(relative + floor) + 30.0) / 20.0
+
+
+def _reference(power: Tensor) -> Tensor:
+    """As `drum2midi.features.reference_level`, of each piece; shape (pieces, 1, 1)."""
+    loudest = power.amax(2)
+    level = torch.maximum(loudest.quantile(0.9, dim=1), 0.06 * loudest.amax(1))
+    return level[:, None, None]
 
 
 def _power(decibels: Tensor) -> Tensor:
@@ -172,7 +179,7 @@ def _separate(kit: Tensor, mixed: Tensor) -> Tensor:
     return mixed * torch.maximum(blurred.clamp(1e-9, 1.0) ** power, leak[:, None, None])
 
 
-def _dirty(power: Tensor) -> Tensor:
+def _dirty(power: Tensor) -> tuple[Tensor, Tensor]:
     count, frames, bands = power.shape
     device = power.device
     loud = power.amax(2).quantile(0.9, dim=1)[:, None, None]
@@ -182,7 +189,6 @@ def _dirty(power: Tensor) -> Tensor:
     knots = torch.randn(count, 1, 6, device=device) * 3.0
     fader = functional.interpolate(knots, frames, mode="linear", align_corners=True)[:, 0]
     fader = fader * _chance(count, 0.3, device)[:, None]
-    out = out * (10.0 ** (fader / 10.0))[..., None]
     index = torch.arange(bands, device=device)[None]
     cut = torch.randint(bands * 2 // 3, bands, (count, 1), device=device)
     low = (index >= cut) & _chance(count, 0.25, device)[:, None]
@@ -190,7 +196,8 @@ def _dirty(power: Tensor) -> Tensor:
     last = first + torch.randint(2, bands // 8, (count, 1), device=device)
     notch = (index >= first) & (index < last) & _chance(count, examples.NOTCHED, device)[:, None]
     gain = torch.where(low, 1e-6, 1.0) * torch.where(notch, 1e-3, 1.0)
-    return out * gain[:, None]
+    gain = gain[:, None] * (10.0 ** (fader / 10.0))[..., None]
+    return out * gain, gain
 
 
 def _relevel(features: Tensor, settings: FeatureSettings) -> Tensor:
