@@ -73,8 +73,22 @@ def is_ours(path: Path, mark: str = WRITTEN_BY) -> bool:
 
 def check_ours(path: Path, mark: str = WRITTEN_BY) -> None:
     """Raise `InputError` if there is a file that this program did not write: perhaps the truth."""
-    if path.exists() and not is_ours(path, mark):
+    if not is_ours(path, mark):
+        check_new(path)
+
+
+def check_new(path: Path) -> None:
+    """Raise `InputError` if there is a file."""
+    if path.exists():
         raise InputError(f"cannot write {path}: it is there already; -o names another or that one")
+
+
+def check_named(path: Path) -> None:
+    """Raise `InputError` if a file's name is not UTF-8, and so cannot stand in one of ours."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: its name is not UTF-8; rename it or a folder above it") from None
 
 
 def check_apart(path: Path, recording: Path) -> None:

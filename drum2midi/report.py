@@ -20,6 +20,8 @@ def check_report(*, picture: Path | None, json_file: Path | None) -> None:
     """Raise `InputError` if a report cannot be written there; better before the work than after."""
     if picture is not None and picture.suffix.lower() != ".png":
         raise InputError(f"{picture}: a picture ends in .png")
+    if json_file is not None and json_file.suffix.lower() != ".json":
+        raise InputError(f"{json_file}: figures as JSON end in .json")
     for path in (picture, json_file):
         if path is not None:
             check_writable(path)

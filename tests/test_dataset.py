@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ from conftest import RATE, crack, place, thump
 from drum2midi.cli import main
 from drum2midi.drums import CRASH, KICK, SNARE
 from drum2midi.errors import InputError
+from drum2midi.workshop import building
 from drum2midi.workshop.augment import augment
 from drum2midi.workshop.building import BuildSettings, build_dataset
 from drum2midi.workshop.dataset import class_counts, read_dataset
-from drum2midi.workshop.material import Stroke, items_of
+from drum2midi.workshop.material import Recording, Stroke, items_of
 from drum2midi.workshop.splits import SPLITS, copies, split_songs
 
 PLAIN = BuildSettings(augmented=0, shares=(50, 25, 25))
@@ -30,7 +33,8 @@ def write_song(folder: Path, name: str, *, kicks: int = 4, snares: int = 4) -> P
     times = {"kick": onsets[:kicks], "snare": onsets[kicks:]}
     seconds = onsets[-1] + 0.5
     audio = place(thump(), times["kick"], seconds) + place(crack(), times["snare"], seconds)
-    soundfile.write(folder / f"{name}.flac", 0.4 * audio, RATE)
+    level = 0.3 + 0.001 * (zlib.crc32(name.encode()) % 100)  # no two songs are copies
+    soundfile.write(folder / f"{name}.flac", level * audio, RATE)
     rows = [
         json.dumps({"time": time, "drums": [drum], "velocity": 100})
         for drum, some in times.items()
@@ -162,6 +166,58 @@ def test_labels_go_with_what_augmentation_does() -> None:
     np.testing.assert_array_equal(again, samples)
 
 
+def test_no_label_comes_round_from_behind_the_end() -> None:
+    audio = np.random.default_rng(0).normal(0.0, 0.1, 4 * RATE).astype(np.float32)
+    strokes = (Stroke(1.0, (KICK,)), Stroke(4.05, (SNARE,)))
+    moved = [augment(audio, strokes, rate=RATE, seed=seed)[1] for seed in range(40)]
+    assert {stroke.sound for kept in moved for stroke in kept if stroke.onset < 0.5} <= {(KICK,)}
+    assert all(len(kept) <= 2 for kept in moved)
+
+
+def test_copies_of_a_song_are_of_one_split(songs: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    both.mkdir()
+    for index in range(4):
+        for name in (f"song{index}", f"copy of song{index}"):
+            (both / f"{name}.flac").write_bytes((songs / f"song{index}.flac").read_bytes())
+            text = (songs / f"song{index}.json").read_text()
+            (both / f"{name}.json").write_text(text.replace(f"song{index}.flac", f"{name}.flac"))
+    dataset = build_dataset([both], tmp_path / "data", settings=PLAIN)
+    assert len(dataset.entries) == 8
+    where: dict[int, set[str]] = {}
+    for entry in dataset.entries:
+        where.setdefault(entry.song, set()).add(entry.split)
+    assert sorted(map(len, where.values())) == [1, 1, 1, 1]
+
+
+def test_a_song_of_ones_own_beside_published_ones_is_for_training(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = building.read_source
+
+    def published(source: Path) -> tuple[Recording, ...]:
+        found = real(source)
+        splits = ("train", "validation", "test", None)
+        return tuple(replace(r, split=splits[min(i, 3)]) for i, r in enumerate(found[:4]))
+
+    monkeypatch.setattr(building, "read_source", published)
+    dataset = build_dataset([songs], tmp_path / "data", settings=PLAIN)
+    assert [entry.split for entry in dataset.entries] == ["train", "train", "validation", "test"]
+
+
+def test_a_clip_of_nothing_is_kept_as_such(tmp_path: Path) -> None:
+    for name, onset in (("a", 0.1), ("b", 0.1), ("c", 0.1), ("none", 5.0)):
+        soundfile.write(tmp_path / f"{name}.wav", 0.4 * place(thump(), [onset], 0.5), RATE)
+    rows = [[f"{name}.wav", "kick"] for name in "abc"] + [["none.wav", []]]
+    (tmp_path / "clips.json").write_text(json.dumps(rows))
+    settings = BuildSettings(augmented=0, shares=(50, 50, 0))
+    dataset = build_dataset([tmp_path / "clips.json"], tmp_path / "data", settings=settings)
+    assert sorted(len(entry.strokes) for entry in dataset.entries) == [0, 1, 1, 1]
+    (tmp_path / "clips.json").write_text(json.dumps(rows[3:]))
+    with pytest.raises(InputError, match=r"clips\.json: no labelled stroke"):
+        build_dataset([tmp_path / "clips.json"], tmp_path / "none", settings=settings)
+
+
 def test_a_clip_keeps_its_only_hit() -> None:
     pytest.importorskip("audiomentations", reason="needs drum2midi[dataset]")
     clip = 0.5 * place(thump(), [0.01], 0.3)
@@ -179,7 +235,8 @@ def test_labels_that_leave_the_drum_open_survive_the_disk(tmp_path: Path) -> Non
         for index in range(4):
             path = tmp_path / "clips" / folder / f"{index}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, 0.5 * place(thump(), [0.01], 0.2), RATE)
+            level = 0.3 + 0.01 * index + 0.1 * (folder == "kick") - 0.1 * (folder == "hi-hat")
+            soundfile.write(path, level * place(thump(), [0.01], 0.2), RATE)
     settings = BuildSettings(augmented=0, classes="six", shares=(50, 25, 25))
     dataset = build_dataset([tmp_path / "clips"], tmp_path / "data", settings=settings)
     assert sorted({len(e.strokes[0].sound) for e in dataset.entries}) == [1, 2, 3]

@@ -28,7 +28,7 @@ from drum2midi.workshop.scoring import (
     hear_alone,
     score,
 )
-from drum2midi.workshop.sounds import SIX, classes_of
+from drum2midi.workshop.sounds import ANYTHING, SIX, classes_of
 from drum2midi.workshop.tables import print_score
 
 pytest.importorskip("mir_eval", reason="needs drum2midi[evaluate]")
@@ -162,6 +162,20 @@ def test_labels_that_leave_the_class_open_are_not_asked(pairs: Path) -> None:
     assert by_six.classes == SIX
     with pytest.raises(InputError, match="no labelled stroke to score"):
         score([Item(pairs / "0.wav", ())], Listener.load(None), classes="six")
+
+
+def test_a_hit_of_which_nobody_says_anything_is_neither_right_nor_wrong(pairs: Path) -> None:
+    strokes = [Stroke(0.3 + i, (KICK,)) for i in range(6)]
+    unsaid = [Stroke(0.8 + i, ANYTHING) for i in range(6)]
+    asked = {
+        name: score([Item(pairs / "0.wav", tuple(some))], Listener.load(None), classes="six")
+        for name, some in (("silent", strokes), ("unsaid", [*strokes, *unsaid]))
+    }
+    found = {name: report.finding for name, report in asked.items()}
+    assert found["silent"] is not None
+    assert found["unsaid"] is not None
+    assert found["silent"].micro.estimated >= 12
+    assert found["unsaid"].micro.estimated == found["unsaid"].micro.matched == 6
 
 
 def test_another_model_gives_other_figures(pairs: Path, tmp_path: Path) -> None:

@@ -18,7 +18,16 @@ import soundfile
 from conftest import RATE, crack, place, thump
 
 from drum2midi.cli import main
-from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES, SNARE
+from drum2midi.drums import (
+    CLOSED_HAT,
+    DRUMS,
+    HIGH_TOM,
+    KICK,
+    OPEN_HAT,
+    PEDAL_HAT,
+    SCORING_CLASSES,
+    SNARE,
+)  # fmt: skip
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.model import PickSettings, load_model
@@ -27,6 +36,7 @@ from drum2midi.workshop.dataset import Dataset
 from drum2midi.workshop.fine_tune import FineTuneSettings, find_base, fine_tune
 from drum2midi.workshop.labels import Label, Labels, write_labels
 from drum2midi.workshop.material import Stroke
+from drum2midi.workshop.sounds import ANYTHING
 from drum2midi.workshop.targets import CROP, Example, crop, frame_truth, plan, take, whole
 from drum2midi.workshop.thresholds import choose_thresholds
 
@@ -88,6 +98,22 @@ def test_truth_says_no_more_than_the_label() -> None:
     assert target[200, loudness] == pytest.approx(64 / 127)
     assert weight[100, len(SCORING_CLASSES) + len(DRUMS) :].max() == 0.0  # no velocity, no lesson
     assert target.sum(axis=1).nonzero()[0].tolist() == [*range(98, 104), *range(198, 204)]
+
+
+def test_truth_says_nothing_where_the_class_is_open() -> None:
+    """Nor of a hit of which nobody has said anything; what is sure beside it stands."""
+    strokes = [Stroke(1.0, (SNARE, HIGH_TOM)), Stroke(2.0, ANYTHING), Stroke(2.01, (KICK,))]
+    truth = frame_truth(strokes, 300, 100.0)
+    outputs = truth.shape[1] // 2
+    target, weight = truth[:, :outputs], truth[:, outputs:]
+    open_here = [SCORING_CLASSES.index("SD"), SCORING_CLASSES.index("TT")]
+    assert weight[100, open_here].tolist() == [0.0, 0.0]
+    assert weight[100, SCORING_CLASSES.index("HH")] == 1.0
+    kick = SCORING_CLASSES.index("KD")
+    assert target[201, kick] == 1.0
+    assert weight[201, kick] > 1.0
+    others = [i for i in range(len(SCORING_CLASSES)) if i != kick]
+    assert weight[200, others].tolist() == [0.0] * 4
 
 
 def test_epochs_depend_on_their_number_alone() -> None:
@@ -195,6 +221,17 @@ def test_it_stops_early_when_it_gets_no_better(
     )
     assert result.epochs < 30
     assert result.best_epoch == result.epochs - 1
+
+
+def test_a_loss_that_is_no_number_is_said(dataset: Dataset, base: Path, tmp_path: Path) -> None:
+    settings = FineTuneSettings(epochs=2, batch=2, patience=2, rate=1e38)
+    for _ in range(2):  # the same call says the same again
+        with pytest.raises(InputError, match=r"run: the loss was no number .* lower --rate"):
+            fine_tune(
+                dataset, tmp_path / "x.onnx", run=tmp_path / "run", base=find_base(base),
+                settings=settings,
+            )  # fmt: skip
+    assert not (tmp_path / "x.onnx").exists()
 
 
 def test_figures_go_to_mlflow(dataset: Dataset, base: Path, tmp_path: Path) -> None:

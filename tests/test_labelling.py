@@ -16,12 +16,16 @@ import numpy as np
 import pytest
 import soundfile
 
+from drum2midi.cli import main
 from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, SNARE
 from drum2midi.errors import InputError
+from drum2midi.workshop.journal import warn_of_journal
 from drum2midi.workshop.labelling import DRUM_KEYS, LabellingState, Skipped
 from drum2midi.workshop.labels import Clip, Label, Labels, read_labels, write_labels
+from drum2midi.workshop.readers import read_source
 from drum2midi.workshop.session import LabellingSession, labels_file
 from drum2midi.workshop.slices import Prediction, Slice, Slices, slices_index
+from drum2midi.workshop.sounds import ANYTHING
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STAMP = "2026-11-22T12:00:00Z"
@@ -107,6 +111,62 @@ def test_skip_back_and_undo(start: Callable[[], LabellingSession], slices: Slice
         assert session.state == LabellingState(slices.slices).at(0)
     assert not slices.audio.with_name("labels.json").exists()
     assert not slices.audio.with_name("labels.json.journal").exists()
+
+
+def test_a_skip_of_before_is_not_what_undo_undoes(
+    start: Callable[[], LabellingSession], slices: Slices
+) -> None:
+    with start() as session:
+        press(session, "ArrowRight", "Enter", "Enter")
+    with start() as session:
+        press(session, "u")
+        assert session.state.index == 3  # nothing was done here yet
+        press(session, "ArrowRight", "u")
+        assert session.state.index == 3
+    assert sorted(stored(slices)) == [1.0, 1.5]
+
+
+def test_hits_that_nobody_labelled_are_neither_strokes_nor_silence(
+    start: Callable[[], LabellingSession], slices: Slices, caplog: pytest.LogCaptureFixture
+) -> None:
+    with start() as session:
+        press(session, "Enter", "ArrowRight", "Escape", "Enter", "s", "Enter")
+    path = slices.audio.with_name("labels.json")
+    (recording,) = read_source(path)
+    sure = [(s.onset, s.sound) for s in recording.strokes if s.sound != ANYTHING]
+    assert sure == [(0.5, (KICK,)), (2.0, (SNARE,))]
+    unsaid = [stroke.onset for stroke in recording.strokes if stroke.sound == ANYTHING]
+    assert unsaid == [1.0, *(0.5 + i / 2 for i in range(4, 200))]
+    assert "says nothing of 197 of 200 hits" in caplog.text
+
+
+def test_labels_that_are_in_the_journal_alone_are_told_of(
+    start: Callable[[], LabellingSession], slices: Slices, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = slices.audio.with_name("labels.json")
+    with start() as session:
+        press(session, "Enter", "ArrowRight")
+    warn_of_journal(path)
+    assert not caplog.text
+    session = start()
+    press(session, "Enter")  # and it is killed
+    warn_of_journal(path)
+    assert "labels.json.journal holds newer labels than labels.json" in caplog.text
+    session.close()
+
+
+def test_merging_writes_over_nothing(
+    start: Callable[[], LabellingSession], slices: Slices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with start() as session:
+        press(session, "Enter")
+    path, before = slices.audio.with_name("labels.json"), slices.audio.read_bytes()
+    for output, reason in ((slices.audio, "is there already"), (path, "one of the files to merge")):
+        with pytest.raises(SystemExit):
+            main(["label", "--merge", str(path), "-o", str(output)])
+        assert reason in capsys.readouterr().err
+    assert slices.audio.read_bytes() == before
+    assert len(stored(slices)) == 1
 
 
 def test_at_the_end_one_stays_and_all_is_done(slices: Slices) -> None:

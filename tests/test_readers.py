@@ -285,6 +285,22 @@ def test_groove_and_its_expansion(tmp_path: Path, expanded: bool) -> None:
         read_source(tmp_path)
 
 
+def test_odd_names_and_bytes_of_other_systems(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_audio(tmp_path / "pairs" / "song.WAV")
+    write_score(tmp_path / "pairs" / "song.mid", [(0.25, 36)])
+    (tmp_path / "pairs" / "._song.mid").write_bytes(b"\0\5\x16\7")
+    assert found(tmp_path / "pairs") == {"song": [(0.25, "kick")]}
+    write_audio(tmp_path / "shots" / "a.wav")
+    (tmp_path / "shots" / "index.csv").write_text("\ufefffile,piece,kit\na.wav,kick,k\n")
+    assert list(found(tmp_path / "shots")) == ["a"]
+    write_audio(tmp_path / "classes" / "kick" / "a.wav")
+    write_audio(tmp_path / "classes" / "hihats" / "b.wav")
+    assert list(found(tmp_path / "classes")) == ["kick-a"]
+    assert "no names of drums, left out: hihats" in caplog.text
+
+
 def test_what_is_no_source_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
         read_source(tmp_path / "nowhere")

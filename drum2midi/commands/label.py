@@ -85,9 +85,16 @@ def _label(source: Path, who: str, labels: Path | None, *, port: int, browser: b
 
 
 def _merge(sources: Sequence[Path], output: Path) -> None:
+    from drum2midi.files import check_ours
+    from drum2midi.workshop.journal import warn_of_journal
     from drum2midi.workshop.labels import read_labels, write_labels
     from drum2midi.workshop.merging import merge_labels
 
+    check_ours(output)
+    for source in sources:
+        if output.exists() and output.samefile(source):
+            raise InputError(f"cannot write {output}: it is one of the files to merge")
+        warn_of_journal(source)
     merged = merge_labels([read_labels(source) for source in sources])
     write_labels(merged.labels, output)
     for stroke in merged.disputes:

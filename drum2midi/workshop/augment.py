@@ -56,7 +56,8 @@ def augment(
         audio = pitch(audio, sample_rate=rate)
         masked = mask(audio, sample_rate=rate)
         left = _unmasked(moved, mask, rate)
-        if left or not moved:  # a clip whose only hit is masked would be a clip of nothing
+        # A clip whose only hit is masked would be a clip of nothing.
+        if left is not None and (left or not moved):
             audio, moved = masked, left
         audio = noise(gain(audio, sample_rate=rate), sample_rate=rate)
     audio = np.asarray(audio, np.float32)
@@ -101,13 +102,20 @@ def _shifted(strokes: Sequence[Stroke], shift: Any, length: int, rate: int) -> t
     amount = shift.parameters["shift_amount"]
     samples = round(amount * (length if shift.shift_unit == "fraction" else rate))
     seconds = length / rate
-    moved = [replace(s, onset=(s.onset + samples / rate) % seconds) for s in strokes]
+    moved = [
+        replace(s, onset=(s.onset + samples / rate) % seconds)
+        for s in strokes
+        if s.onset < seconds  # a label may lie a little behind the end
+    ]
     return tuple(sorted(moved, key=lambda stroke: stroke.onset))
 
 
-def _unmasked(strokes: Sequence[Stroke], mask: Any, rate: int) -> tuple[Stroke, ...]:
+def _unmasked(strokes: Sequence[Stroke], mask: Any, rate: int) -> tuple[Stroke, ...] | None:
+    """The strokes that a mask leaves; None if it cuts one short."""
     if not mask.parameters["should_apply"]:
         return tuple(strokes)
     start = mask.parameters["t0"] / rate
     end = start + mask.parameters["t"] / rate
-    return tuple(s for s in strokes if s.onset + _ATTACK <= start or s.onset >= end)
+    if any(start - _ATTACK < stroke.onset < start for stroke in strokes):
+        return None
+    return tuple(s for s in strokes if s.onset < start or s.onset >= end)

@@ -11,8 +11,9 @@ import logging
 import math
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ import soundfile
 
 from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
-from drum2midi.files import check_new_folder
+from drum2midi.files import check_named, check_new_folder
 from drum2midi.workshop.augment import augment
 from drum2midi.workshop.dataset import (
     FORMAT,
@@ -35,7 +36,7 @@ from drum2midi.workshop.dataset import (
 )
 from drum2midi.workshop.material import Recording, Stroke
 from drum2midi.workshop.readers import read_source
-from drum2midi.workshop.sounds import class_of, classes_of, name_of
+from drum2midi.workshop.sounds import ANYTHING, class_of, classes_of, name_of
 from drum2midi.workshop.splits import SPLITS, copies, split_songs
 
 if TYPE_CHECKING:
@@ -112,7 +113,10 @@ def build_dataset(
     _warn_of_gaps(recordings, splits, settings)
     plan = _plan(recordings, splits, settings)
     songs = {song: number for number, song in enumerate(dict.fromkeys(r.song for r in recordings))}
-    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
+    try:
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
     try:
         for name in ("audio", "labels"):
             (building / name).mkdir()
@@ -125,17 +129,18 @@ def build_dataset(
         _write_manifest(building / MANIFEST, rows, sources, settings)
         building.chmod(0o755)
         building.replace(folder)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from None
+    except (OSError, soundfile.LibsndfileError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"cannot write {folder}: {reason}") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return read_dataset(folder)
 
 
 def _gather(sources: Sequence[Path]) -> list[Recording]:
-    """Everything that the sources hold, each audio once."""
+    """Everything that the sources hold, each audio once; copies of one are of one song."""
     seen: dict[Path, Path] = {}
-    out = []
+    out: list[Recording] = []
     for source in sources:
         for recording in read_source(source):
             audio = recording.audio.resolve()
@@ -145,10 +150,30 @@ def _gather(sources: Sequence[Path]) -> list[Recording]:
                     f"in {seen[audio]}"
                 )
             seen[audio] = recording.labels
-            if not recording.strokes:
+            if not (recording.empty or _is_labelled(recording)):
                 raise InputError(f"{recording.labels}: no labelled stroke of {recording.audio}")
+            check_named(recording.audio)
             out.append(recording)
-    return out
+    if not any(map(_is_labelled, out)):
+        raise InputError(f"{out[0].labels}: no labelled stroke in it")
+    return _with_copies_together(out)
+
+
+def _is_labelled(recording: Recording) -> bool:
+    return any(stroke.sound != ANYTHING for stroke in recording.strokes)
+
+
+def _with_copies_together(recordings: Sequence[Recording]) -> list[Recording]:
+    """Recordings of which byte-for-byte copies are there too are of one song, so of one split."""
+    sizes = Counter(recording.audio.stat().st_size for recording in recordings)
+    first: dict[str, str] = {}
+    songs: dict[str, str] = {}
+    for recording in recordings:
+        if sizes[recording.audio.stat().st_size] > 1:
+            song = first.setdefault(sha256_of(recording.audio), recording.song)
+            if recording.split is None:
+                songs[recording.song] = songs.get(song, song)
+    return [replace(r, song=songs.get(r.song, r.song)) for r in recordings]
 
 
 def _check_classes(recordings: Sequence[Recording], settings: BuildSettings) -> None:
@@ -177,6 +202,8 @@ def _assign(recordings: Sequence[Recording], settings: BuildSettings) -> dict[st
         if recording.song not in published:
             counts = class_counts(recording.strokes, settings.classes)
             free[recording.song] = free.get(recording.song, 0) + counts
+    if published and len(free) < sum(share > 0 for share in settings.shares):
+        return {**published, **dict.fromkeys(free, SPLITS[0])}
     # Songs are dealt by number: the folder in which they happen to lie decides nothing.
     order = list(dict.fromkeys(r.song for r in recordings if r.song in free))
     numbered = {f"{i:06d}": free[song] for i, song in enumerate(order)}

@@ -144,6 +144,15 @@ def fine_tune(
     remember(run, {"dataset": dataset.digest, "model": sha256_of(base.keras), **asdict(settings)})
     with tracking(run):
         before, after = _train(dataset, run, base, settings)
+    if not _progress(run).best_epoch:
+        raise InputError(
+            f"{run}: the loss was no number from the beginning on; "
+            "try a lower --rate, in another --run"
+        )
+    if before is not None and after is not None and after >= before:
+        _LOG.warning(
+            "the loss on the validation split did not fall (%.4f, then %.4f at best)", before, after
+        )
     model = keras.models.load_model(run / "best.keras", compile=False)
     picking = choose_thresholds(model, dataset.of("validation"), base.picking, base.features)
     progress = _progress(run)

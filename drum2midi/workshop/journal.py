@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.files import check_writable
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,24 @@ class Journal:
         if os.fstat(self._file.fileno()).st_size == 0:
             self.path.unlink(missing_ok=True)
         self._file.close()
+
+
+def journal_of(labels: Path) -> Path:
+    """Where the journal of a labels file is."""
+    return labels.with_name(f"{labels.name}.journal")
+
+
+def warn_of_journal(labels: Path) -> None:
+    """Say so if the journal beside a labels file says more than the file, after a kill."""
+    try:
+        lines = journal_of(labels).read_bytes().split(b"\n")
+    except OSError:
+        return
+    if any(b'"did": "label"' in line or b'"did": "open"' in line for line in lines):
+        _LOG.warning(
+            "%s holds newer labels than %s: run drum2midi label once to have them in it",
+            journal_of(labels), labels.name,
+        )  # fmt: skip
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:

@@ -18,7 +18,8 @@ class Stroke:
     onset : float
         Seconds from the start of the audio.
     sound : tuple of Drum
-        The drums that the label leaves open; one if it tells exactly.
+        The drums that the label leaves open; one if it tells exactly. Where they are of several
+        classes there may be none of them, too.
     velocity : int, optional
         1 to 127; None where the label does not tell.
     line : int, optional
@@ -51,6 +52,8 @@ class Recording:
         Where it comes from and what may be done with it; empty if unknown.
     split : str, optional
         ``"train"``, ``"validation"`` or ``"test"`` where its publisher says so.
+    empty : bool
+        Whether somebody says that nothing is struck in it.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Recording:
     source: str = ""
     licence: str = ""
     split: str | None = None
+    empty: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -25,15 +26,18 @@ import numpy as np
 
 from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
+from drum2midi.workshop.journal import warn_of_journal
 from drum2midi.workshop.labels import FORMAT, Labels, read_article, read_labels
 from drum2midi.workshop.layouts import read_layout
 from drum2midi.workshop.lines import as_text, read_array, read_json
 from drum2midi.workshop.material import Recording, Stroke
 from drum2midi.workshop.scores import audio_beside, is_audio, read_midi_strokes
 from drum2midi.workshop.slices import INDEX, Slices, read_slices
-from drum2midi.workshop.sounds import Sound, meaning
+from drum2midi.workshop.sounds import ANYTHING, Sound, meaning
 
+_LOG: Final = logging.getLogger(__name__)
 _RATE: Final = 44100
+_SAME_HIT: Final = 1e-3  # seconds between a label and its slice
 _ATTACK_LEVEL: Final = 0.1
 """Share of its peak at which a clip's hit begins."""
 
@@ -92,12 +96,37 @@ def _read_json(path: Path) -> tuple[Recording, ...]:
 def _labelled(path: Path, labels: Labels) -> Recording:
     _, fields = read_json(path)
     lines = {line.value["time"]: line.number for line in read_array(fields["labels"])}
-    strokes = tuple(
+    warn_of_journal(path)
+    said = [
         Stroke(label.onset, (drum,), label.velocity, lines[label.onset])
         for label in labels.labels
         for drum in label.drums
-    )
-    return Recording(labels.audio.stem, labels.audio, strokes, _song(labels.audio), path)
+    ]
+    strokes = sorted((*said, *_unsaid(path, labels)), key=lambda stroke: stroke.onset)
+    return Recording(labels.audio.stem, labels.audio, tuple(strokes), _song(labels.audio), path)
+
+
+def _unsaid(path: Path, labels: Labels) -> list[Stroke]:
+    """Hits beside which these labels lie, but of which they say nothing, not even that it is none.
+
+    Whoever has stopped in the middle has not said that the rest is silence.
+    """
+    if not (path.parent / INDEX).is_file():
+        return []
+    slices = _slices(path.parent)
+    if not slices.audio.samefile(labels.audio):
+        return []
+    onsets = np.array([label.onset for label in labels.labels])
+    left = [
+        one.onset for one in slices.slices
+        if not len(onsets) or np.abs(onsets - one.onset).min() > _SAME_HIT
+    ]  # fmt: skip
+    if left:
+        _LOG.warning(
+            "%s: says nothing of %d of %d hits; nothing is learnt of those",
+            path, len(left), len(slices.slices),
+        )  # fmt: skip
+    return [Stroke(onset, ANYTHING) for onset in left]
 
 
 def _song(audio: Path) -> str:
@@ -146,7 +175,9 @@ def _clip(
 ) -> Recording:
     onset = _attack(audio) if onset is None else onset
     strokes = tuple(Stroke(onset, sound, line=line) for sound in sounds)
-    return Recording(name or audio.stem, audio, strokes, song, labels, source, licence)
+    return Recording(
+        name or audio.stem, audio, strokes, song, labels, source, licence, empty=not sounds
+    )
 
 
 def _attack(audio: Path) -> float:
@@ -156,7 +187,7 @@ def _attack(audio: Path) -> float:
 
 
 def _read_index(index: Path) -> Iterator[Recording]:
-    with as_text(index), index.open(newline="", encoding="utf-8") as lines:
+    with as_text(index), index.open(newline="", encoding="utf-8-sig") as lines:
         reader = csv.DictReader(lines)
         missing = {"file", "piece", "kit"} - set(reader.fieldnames or ())
         if missing:
@@ -189,6 +220,13 @@ def _read_class_folders(folder: Path) -> list[Recording]:
         for path in sorted(folder.iterdir())
         if path.is_dir() and (sound := meaning(path.name)) is not None
     ]
+    known = {path for path, _ in named}
+    others = [
+        path.name for path in sorted(folder.iterdir())
+        if path.is_dir() and path not in known and any(map(is_audio, path.rglob("*")))
+    ]  # fmt: skip
+    if named and others:
+        _LOG.warning("%s: no names of drums, left out: %s", folder, ", ".join(others))
     out = []
     for path, sound in named:
         files = sorted(file for file in path.rglob("*") if is_audio(file))
@@ -204,7 +242,7 @@ def _read_class_folders(folder: Path) -> list[Recording]:
 def _read_pairs(folder: Path) -> list[Recording]:
     """Each ``NAME.mid`` beside ``NAME.wav`` (or another kind of audio)."""
     out = []
-    for score in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _MIDI):
+    for score in sorted(path for path in folder.rglob("*") if _is_midi(path)):
         audio = audio_beside(score)
         if audio is None:
             raise InputError(f"{score}: no audio of that name beside it")
@@ -225,4 +263,6 @@ def _read_label_files(folder: Path) -> list[Recording]:
     return out
 
 
-_MIDI: Final = frozenset({".mid", ".midi"})
+def _is_midi(path: Path) -> bool:
+    """Whether a file's name says so; a hidden one's (``._song.mid``) never does."""
+    return path.suffix.lower() in {".mid", ".midi"} and not path.name.startswith(".")

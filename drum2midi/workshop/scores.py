@@ -23,7 +23,8 @@ def is_audio(path: Path) -> bool:
 
 def audio_beside(path: Path) -> Path | None:
     """The audio that has a file's name and folder, if there is any."""
-    found = (path.with_suffix(suffix) for suffix in AUDIO)
+    found = [path.with_suffix(suffix) for suffix in AUDIO]
+    found += [path.with_suffix(suffix.upper()) for suffix in AUDIO]
     return next((audio for audio in found if audio.is_file()), None)
 
 

@@ -26,12 +26,13 @@ from drum2midi.casting import cast_parts
 from drum2midi.classifier import Classifier, load_models
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.errors import InputError
-from drum2midi.evaluation import WINDOW, Score, evaluate
+from drum2midi.evaluation import WINDOW, Evaluation, Score, evaluate
 from drum2midi.features import log_mel
 from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, Model
 from drum2midi.onsets import pick_hits
 from drum2midi.references import Performance, of_hits
+from drum2midi.transcription import Hit
 from drum2midi.workshop.material import Item, Stroke
 from drum2midi.workshop.sounds import class_of, classes_of
 
@@ -309,15 +310,17 @@ def _found(
     reference = _performance(item.strokes)
     picking = listener.network.picking
     hits = cast_parts(pick_hits(heeded, picking), activations)
+
+    def scored(found: Sequence[Hit]) -> Evaluation:
+        return evaluate(reference, of_hits(_judged(found, item.strokes)), window=WINDOW)
+
     curve: tuple[Score, ...] = ()
     if listener.classifier is not None:
         hits = listener.classifier.name(hits, samples)
     else:
         trials = [replace(picking, thresholds=(t,) * len(SCORING_CLASSES)) for t in THRESHOLDS]
-        curve = tuple(
-            evaluate(reference, of_hits(pick_hits(heeded, trial))).micro for trial in trials
-        )
-    result = evaluate(reference, of_hits(hits), window=WINDOW)
+        curve = tuple(scored(pick_hits(heeded, trial)).micro for trial in trials)
+    result = scored(hits)
     return dict(result.strokes), result.confusion, curve
 
 
@@ -331,6 +334,28 @@ def _performance(strokes: Sequence[Stroke]) -> Performance:
         tuple(name for _, name in known),
         np.array([stroke.velocity or np.nan for stroke, _ in known], np.float64),
     )
+
+
+def _judged(hits: Sequence[Hit], strokes: Sequence[Stroke]) -> list[Hit]:
+    """The hits but those at a label that leaves open whether their class is struck there."""
+    unsaid = [
+        (_SILENCE + stroke.onset, {drum.scoring for drum in stroke.sound})
+        for stroke in strokes
+        if class_of(stroke.sound, "five") is None
+    ]
+    said = [
+        (_SILENCE + stroke.onset, stroke.sound[0].scoring)
+        for stroke in strokes
+        if class_of(stroke.sound, "five") is not None
+    ]
+
+    def is_asked(hit: Hit) -> bool:
+        name = hit.drum.scoring
+        open_here = any(name in names and abs(hit.onset - at) <= WINDOW for at, names in unsaid)
+        known = any(name == other and abs(hit.onset - at) <= WINDOW for at, other in said)
+        return known or not open_here
+
+    return [hit for hit in hits if is_asked(hit)] if unsaid else list(hits)
 
 
 def _pooled(findings: Sequence[_Found]) -> Finding:

@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 
 from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
-from drum2midi.workshop.journal import Entry, Journal
+from drum2midi.files import check_writable
+from drum2midi.workshop.journal import Entry, Journal, journal_of
 from drum2midi.workshop.labelling import DRUM_KEYS, LabellingState, Mark, Skipped
 from drum2midi.workshop.labels import (
     Clip,
@@ -64,7 +65,8 @@ class LabellingSession:
         self.slices, self.path, self.who = slices, Path(path), who
         self._clock = clock
         self._appended = 0
-        self._journal = Journal(self.path.with_name(f"{self.path.name}.journal"))
+        check_writable(self.path)
+        self._journal = Journal(journal_of(self.path))
         try:
             state, self._others = _read(slices, self.path)
             for entry in self._journal.entries:
@@ -213,7 +215,8 @@ class LabellingSession:
             state = replace(state, history=state.history[:-1])
         mark = label or (Skipped() if entry.fields.get("did") == "skip" else None)
         after = state.marked(index, mark)
-        return replace(after, history=state.history) if entry.fields.get("undoes") else after
+        undoable = not (entry.fields.get("undoes") or entry.fields.get("before"))
+        return after if undoable else replace(after, history=state.history)
 
     def _compact(self) -> None:
         """Labels into the labels file; of the journal only what is no label remains."""
@@ -221,7 +224,7 @@ class LabellingSession:
         if labels.labels or self.path.exists():
             write_labels(labels, self.path)
         skips = (
-            _fields(self.state.slices[index].onset, mark)
+            _fields(self.state.slices[index].onset, mark) | {"before": True}
             for index, mark in self.state.marks.items()
             if isinstance(mark, Skipped)
         )

@@ -16,7 +16,7 @@ from drum2midi.audio import read_audio, stream_audio
 from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import in_silence, log_mel
-from drum2midi.files import check_new_folder
+from drum2midi.files import check_named, check_new_folder
 from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, Model, load_model, without_silence
 from drum2midi.onsets import pick_hits
@@ -107,6 +107,8 @@ def slice_song(
     song, folder = Path(song), Path(folder)
     settings = settings or SliceSettings()
     check_new_folder(folder)
+    for named in (song, folder):
+        check_named(named.absolute())
     listener = load_model(None if model is None else Path(model))
     rate = listener.features.sample_rate
     audio = in_silence(stream_audio(song, sample_rate=rate), listener.features)

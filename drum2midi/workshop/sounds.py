@@ -17,6 +17,9 @@ from drum2midi.errors import InputError
 Sound = tuple[Drum, ...]
 """Drums in the order of the vocabulary; one for a name that tells exactly."""
 
+ANYTHING: Final[Sound] = DRUMS
+"""Any drum or none: a moment of which nobody has said anything."""
+
 SIX: Final = ("crash", "hi-hat", "kick", "ride", "snare", "toms")
 """The article's six classes, in its order."""
 
@@ -27,7 +30,8 @@ _CYMBALS: Final = (drums.CRASH, *_RIDES)
 _SNARES: Final = (drums.SNARE, drums.CROSS_STICK)
 
 _OTHERS: Final[Mapping[str, Sound]] = {
-    "KD": (drums.KICK,), "SD": _SNARES, "TT": _TOMS, "HH": _HATS, "CY": _CYMBALS,
+    "anything": ANYTHING, "KD": (drums.KICK,), "SD": _SNARES, "TT": _TOMS, "HH": _HATS,
+    "CY": _CYMBALS,
     "hi-hat": _HATS, "hihat": _HATS, "hi hat": _HATS, "hat": _HATS,
     "toms": _TOMS, "tom": _TOMS, "cymbal": _CYMBALS, "cymbals": _CYMBALS,
     "bass drum": (drums.KICK,), "bass": (drums.KICK,), "snare drum": (drums.SNARE,),
@@ -79,9 +83,9 @@ def _ordered(*sounds: Sound) -> Sound:
 
 def name_of(sound: Sound) -> str:
     """A name that `meaning` reads back: ``"snare"``, ``"HH"``, ``"high tom or mid tom"``."""
-    for scoring in ("SD", "TT", "HH", "CY"):
-        if sound == _OTHERS[scoring]:
-            return scoring
+    for name in ("SD", "TT", "HH", "CY", "anything"):
+        if sound == _OTHERS[name]:
+            return name
     return " or ".join(drum.name for drum in sound)
 
 

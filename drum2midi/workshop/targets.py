@@ -1,7 +1,7 @@
 """Targets: what the network should say in every frame of a labelled recording.
 
 A label that leaves open which drum it was says so: the drums that it might be have no
-weight at that place, and its class has.
+weight at that place, and its class has. If it leaves open the class, no class of them has.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def frame_truth(strokes: Sequence[Stroke], frames: int, frame_rate: float) -> ND
         frame = stroke.onset * frame_rate
         near = np.arange(max(0, int(frame) - 2), min(frames, int(frame) + 4))
         bump = np.exp(-0.5 * ((near - frame) / TARGET_WIDTH) ** 2)
-        columns = [SCORING_CLASSES.index(name) for name in _certain_class(stroke)]
+        classes = sorted({SCORING_CLASSES.index(drum.scoring) for drum in stroke.sound})
+        columns = classes if len(classes) == 1 else []
+        if len(classes) > 1:
+            weight[near[:, None], classes] = 0.0
         drums = [DRUMS.index(drum) for drum in stroke.sound]
         if len(drums) == 1:
             columns.append(len(SCORING_CLASSES) + drums[0])
@@ -85,11 +88,6 @@ def frame_truth(strokes: Sequence[Stroke], frames: int, frame_rate: float) -> ND
             target[loudness, ACTIVATIONS + drums[0]] = stroke.velocity / 127.0
             weight[loudness, ACTIVATIONS + drums[0]] = VELOCITY_WEIGHT
     return truth
-
-
-def _certain_class(stroke: Stroke) -> set[str]:
-    classes = {drum.scoring for drum in stroke.sound}
-    return {str(name) for name in classes} if len(classes) == 1 else set()
 
 
 def _crops(frames: int) -> int:

@@ -35,7 +35,7 @@ def choose_thresholds(
     model : keras.Model
         From features to activations.
     entries : sequence of Entry
-        Of the validation split.
+        Of the validation split; one with a label that leaves the class open tells nothing.
     picking : PickSettings
         As they were.
     features : FeatureSettings
@@ -46,10 +46,13 @@ def choose_thresholds(
     """
     from drum2midi.training.tune import tune
 
+    entries = [
+        entry for entry in entries
+        if all(len({drum.scoring for drum in stroke.sound}) == 1 for stroke in entry.strokes)
+    ]  # fmt: skip
     counts = dict.fromkeys(SCORING_CLASSES, 0)
     for stroke in (stroke for entry in entries for stroke in entry.strokes):
-        for name in {drum.scoring for drum in stroke.sound}:
-            counts[name] += 1
+        counts[stroke.sound[0].scoring] += 1
     if sum(counts.values()) < _ENOUGH:
         return picking
 
