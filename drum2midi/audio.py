@@ -76,7 +76,7 @@ def stream_audio(
     """Blocks of a recording, mono, float32, at `sample_rate`.
 
     Samples that are not numbers become silence. If a file breaks off in the
-    middle, what came before is used and a warning is logged.
+    middle, what came before is used; of FLAC and AAC, which tell, a warning is logged.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def stream_audio(
         If the file is missing, a folder, empty, not audio, or ends before `start`.
     """
     path = Path(path)
-    _check_passage(path, start, end)
+    check_passage(path, start, end)
     return _mono_stream(path, sample_rate, start, end)
 
 
@@ -99,7 +99,7 @@ def stream_channels(
         As `stream_audio`.
     """
     path = Path(path)
-    _check_passage(path, start, end)
+    check_passage(path, start, end)
     source = _source(path)
     rate = int(next(source))
     return rate, _closing(source, _passage(_sound(source, path), path, rate, start, end))
@@ -129,7 +129,8 @@ def _mono_stream(
         yield from resampled(map(_mono, passage), rate, sample_rate)
 
 
-def _check_passage(path: Path, start: float, end: float | None) -> None:
+def check_passage(path: Path, start: float, end: float | None) -> None:
+    """Raise `InputError` if there is no file at `path`, or no passage from `start` to `end`."""
     check_readable(path)
     stop = 0.0 if end is None else end
     if not (np.isfinite(start) and np.isfinite(stop)):
@@ -177,6 +178,10 @@ def _soundfile_blocks(path: Path) -> _Source:
             yield from _blocks(file, _BLOCK_SECONDS)
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path}: not audio that can be read ({_reason(error)})") from None
+    except TypeError:  # soundfile goes by the suffix alone
+        raise InputError(
+            f"{path}: samples without a header, which do not say their rate; make it a .wav"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -213,8 +218,11 @@ def _av_blocks(path: Path) -> _Source:
                 raise InputError(f"{path}: has no audio in it")
             rate = container.streams.audio[0].rate
             yield rate
-            resampler = av.AudioResampler(format="fltp", rate=rate)
+            resampler, before = av.AudioResampler(format="fltp", rate=rate), rate
             for frame in container.decode(audio=0):
+                if frame.sample_rate != before:  # files put one behind the other
+                    resampler = av.AudioResampler(format="fltp", rate=rate)
+                    before = frame.sample_rate
                 for part in resampler.resample(frame):
                     yield np.asarray(part.to_ndarray().T, np.float32)
     except av.FFmpegError as error:
@@ -257,4 +265,4 @@ def _passage(
         if last is not None and at >= last:
             break
     if given == 0:
-        raise InputError(f"{path}: is only {at / rate:.1f} s long, cannot start at {start} s")
+        raise InputError(f"{path}: is only {at / rate:.1f} s long, the passage begins later")

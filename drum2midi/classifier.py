@@ -17,7 +17,15 @@ import numpy as np
 from drum2midi.drums import BY_NAME, DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, mel_power
-from drum2midi.model import CLASSIFIER, FORMAT, Model, load_model, open_model
+from drum2midi.model import (
+    CLASSIFIER,
+    FORMAT,
+    FileState,
+    Model,
+    file_state,
+    load_model,
+    open_model,
+)
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -212,7 +220,6 @@ def is_classifier(path: Path) -> bool:
     return open_model(path)[1].get("kind") == CLASSIFIER
 
 
-@lru_cache(maxsize=2)
 def load_classifier(path: Path) -> Classifier:
     """Load a classifier of hits.
 
@@ -221,10 +228,15 @@ def load_classifier(path: Path) -> Classifier:
     InputError
         If the file is something else, or of another vocabulary.
     """
+    return _load_classifier(path, file_state(path))
+
+
+@lru_cache(maxsize=2)
+def _load_classifier(path: Path, _: FileState | None) -> Classifier:
     session, facts = open_model(path)
+    if facts.get("kind") != CLASSIFIER or facts.get("format") != FORMAT:
+        raise InputError(f"{path}: made for another version of drum2midi")
     try:
-        if facts["kind"] != CLASSIFIER or facts["format"] != FORMAT:
-            raise InputError(f"{path}: made for another version of drum2midi")
         images = ImageSettings(
             FeatureSettings(**facts["images"]["mel"]),
             int(facts["images"]["frames"]),

@@ -5,7 +5,9 @@ Nothing heavy is imported before it is needed: ``drum2midi --help`` answers at o
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, NoReturn
 
@@ -74,6 +76,9 @@ for _name, _command in _COMMANDS.items():
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: errors that a user can mend are one line on stderr and status 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if threading.current_thread() is threading.main_thread():
+        # As Control-C does, so that what is half written is cleaned away.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app(args=_with_command(given), prog_name="drum2midi")
     except InputError as error:

@@ -59,7 +59,7 @@ def find_drum_map(name: str) -> DrumMap:
 def read_drum_map(path: Path) -> DrumMap:
     """Read a map of one's own; drums that it leaves out keep General MIDI's notes."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         document = tomllib.loads(text)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -86,14 +86,16 @@ def _entry(path: Path, text: str, name: str, value: Any) -> tuple[Drum, int]:
 
 
 def _line(text: str, key: str) -> int:
-    """The line on which a key stands, from 1."""
+    """The line on which a key of the notes stands, from 1."""
     pattern = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
     lines = text.splitlines()
-    return next((i for i, line in enumerate(lines, 1) if pattern.match(line)), 1)
+    first = next((i for i, line in enumerate(lines) if _NOTES.match(line)), 0)
+    return next((i for i, line in enumerate(lines[first:], first + 1) if pattern.match(line)), 1)
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]", "", name.lower())
 
 
+_NOTES: Final = re.compile(r"\s*\[\s*notes\s*\]")
 _BY_PLAIN_NAME: Final = {_plain(drum.name): drum for drum in DRUMS}

@@ -53,5 +53,5 @@ def draw_confusion(table: NDArray[np.int64], labels: Sequence[str], *, title: st
     axes.set_xlabel("taken for")
     axes.set_ylabel("played")
     if title:
-        axes.set_title(title)
+        axes.set_title(title.encode(errors="replace").decode(), parse_math=False)
     return figure

@@ -25,6 +25,7 @@ from typing import IO, Any, Final
 from drum2midi.errors import InputError, check_extra
 
 _LINK: Final = re.compile(r"[a-z][a-z0-9+.-]+://|file:|data:", re.IGNORECASE)
+_MOST: Final = 1e6  # seconds or megabytes
 _WEB: Final = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
 
 
@@ -108,13 +109,17 @@ def _check(link: str, limits: LinkLimits) -> None:
             raise InputError(
                 f"--allow-private {address}: not an address such as 192.168.1.5 or 10.0.0.0/8"
             ) from None
+    for option, amount in (("--max-wait", limits.seconds), ("--max-download", limits.megabytes)):
+        if not 0 < amount <= _MOST:
+            raise InputError(f"{option} {amount:g}: not a number from 0 to {_MOST:g}")
     check_extra("link", "yt_dlp")
 
 
 def _start(link: str, folder: Path, limits: LinkLimits) -> subprocess.Popen[str]:
     """The worker; it has no terminal, so that Control-C reaches this process alone."""
     worker = subprocess.Popen(
-        [sys.executable, "-m", "drum2midi.link_worker"],
+        # -P: a file that lies in the current folder is no module of Python's.
+        [sys.executable, "-P", "-m", "drum2midi.link_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ beside the weights, so that nothing about a model is known anywhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
@@ -263,7 +263,6 @@ def _chunks(frames: int) -> list[tuple[slice, slice]]:
     return chunks
 
 
-@lru_cache(maxsize=2)
 def load_model(path: Path | None = None) -> Model:
     """Load a model file; the one that ships with drum2midi if no path is given.
 
@@ -273,14 +272,33 @@ def load_model(path: Path | None = None) -> Model:
         If it is not a model of this program, or of another vocabulary.
     """
     path = shipped_model() if path is None else path
+    return _load_model(path, file_state(path))
+
+
+FileState = tuple[Path, int, int]
+
+
+def file_state(path: Path) -> FileState | None:
+    """What differs when a file is another or has been written anew; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return path.resolve(), status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=2)
+def _load_model(path: Path, _: FileState | None) -> Model:
     # A second thread is done a quarter sooner for half as much CPU time again; who has many
     # recordings is better off with a process on each core.
     session, facts = open_model(path, threads=1)
     if facts.get("kind") == CLASSIFIER:
         raise InputError(f"{path}: names hits but finds none; it can transcribe, not do this")
+    vocabulary = {"format": FORMAT, "classes": list(SCORING_CLASSES),
+                  "drums": [drum.name for drum in DRUMS]}  # fmt: skip
+    if any(facts.get(name) != value for name, value in vocabulary.items()):
+        raise InputError(f"{path}: made for another version of drum2midi")
     try:
-        if facts["format"] != FORMAT or facts["drums"] != [drum.name for drum in DRUMS]:
-            raise InputError(f"{path}: made for another version of drum2midi")
         features, picking = FeatureSettings(**facts["features"]), _picking(facts["picking"])
         dynamics = _dynamics(facts.get("dynamics"))
     except (KeyError, TypeError, ValueError) as error:
@@ -290,7 +308,6 @@ def load_model(path: Path | None = None) -> Model:
     return Model(session, features, picking, facts.get("about", {}), dynamics)
 
 
-@lru_cache(maxsize=2)
 def open_model(path: Path, *, threads: int = 0) -> tuple[Any, Mapping[str, Any]]:
     """The network of a model file, ready to run, and what the file says of it.
 
@@ -305,6 +322,11 @@ def open_model(path: Path, *, threads: int = 0) -> tuple[Any, Mapping[str, Any]]
     InputError
         If it is not a model of this program.
     """
+    return _open_model(path, file_state(path), threads)
+
+
+@lru_cache(maxsize=2)
+def _open_model(path: Path, _: FileState | None, threads: int) -> tuple[Any, Mapping[str, Any]]:
     import onnxruntime
 
     if not path.is_file():
@@ -314,9 +336,12 @@ def open_model(path: Path, *, threads: int = 0) -> tuple[Any, Mapping[str, Any]]
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
     try:
+        # Its bytes, since onnxruntime knows no name that is not UTF-8.
         session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except _onnx_errors():
         raise InputError(f"{path}: not an ONNX model") from None
     stored = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
@@ -341,8 +366,10 @@ def _onnx_errors() -> tuple[type[Exception], ...]:
 
 
 def _picking(stored: Mapping[str, Any]) -> PickSettings:
-    thresholds: Sequence[float] = stored["thresholds"]
-    return PickSettings(**{**stored, "thresholds": tuple(thresholds)})
+    thresholds = tuple(float(threshold) for threshold in stored["thresholds"])
+    if len(thresholds) != len(SCORING_CLASSES):
+        raise ValueError(f"{len(thresholds)} thresholds for {len(SCORING_CLASSES)} classes")
+    return PickSettings(**{**stored, "thresholds": thresholds})
 
 
 def _dynamics(stored: Mapping[str, Any] | None) -> Dynamics | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drum2midi import harmony
-from drum2midi.audio import check_readable, read_audio, stream_audio
+from drum2midi.audio import check_passage, read_audio, stream_audio
 from drum2midi.beats import track_beats
 from drum2midi.casting import cast_parts
 from drum2midi.classifier import load_models
@@ -26,7 +26,7 @@ from drum2midi.heeding import heed_recording
 from drum2midi.onsets import pick_hits
 from drum2midi.quantise import parse_values, quantise
 from drum2midi.separation import Passage, passage_to_hear
-from drum2midi.tags import read_tags
+from drum2midi.tags import plain, read_tags
 from drum2midi.transcription import Hit, Metre, Transcription
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def transcribe(
         If the recording cannot be read or nobody plays drums in it, or for an option out of range.
     """
     path = Path(path)
-    check_readable(path)
+    check_passage(path, start, end)
     if isinstance(metre, str):
         metre = Metre.parse(metre)
     divisions = None if grid is None else parse_values(grid)
@@ -163,7 +163,7 @@ def transcribe(
         notes,
         duration,
         # A name that is not UTF-8 is written as far as it can be.
-        title=(title or tags.title or path.stem).encode(errors="replace").decode(),
+        title=plain((title or tags.title or path.stem).encode(errors="replace").decode()),
         composer=tags.artist,
         swing=swing,
     )
@@ -208,6 +208,9 @@ def _inside(
     `seconds` were listened to, from `before` the passage on.
     """
     length = seconds - before
+    if length <= 0:
+        whole = passage.start + length
+        raise InputError(f"{passage.path}: is only {whole:.1f} s long, the passage begins later")
     if passage.end is not None:
         length = min(length, passage.end - passage.start)
     moved = [replace(hit, onset=hit.onset - before) for hit in hits] if before else hits

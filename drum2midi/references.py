@@ -248,7 +248,7 @@ def _read_text(path: Path) -> Performance:
             label = parts[1].strip()
         name = _class_of(label)
         try:
-            rows.append((float(parts[0]), name, velocity))
+            rows.append((float(parts[0] if parts else ""), name, velocity))
         except ValueError:
             name = ""
         if not name or not np.isfinite(rows[-1][0]):
@@ -271,7 +271,7 @@ def _class_of(label: str) -> str:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:

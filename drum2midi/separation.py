@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -268,7 +269,8 @@ def _write(
 ) -> None:
     big = sound.frames * sound.channels * 4 > _RIFF_BYTES
     options: dict[str, Any] = {"subtype": "FLOAT", "format": "RF64" if big else "WAV"}
-    with soundfile.SoundFile(path, "w", sound.sample_rate, sound.channels, **options) as file:
+    name = os.fsencode(path)
+    with soundfile.SoundFile(name, "w", sound.sample_rate, sound.channels, **options) as file:
         for block in blocks:
             file.write(block)
             if progress:
@@ -289,9 +291,14 @@ def export_stem(stem: Path, target: Path) -> None:
             shutil.copyfile(stem, temporary)
             return
         with (
-            soundfile.SoundFile(stem) as source,
+            soundfile.SoundFile(os.fsencode(stem)) as source,
             soundfile.SoundFile(
-                temporary, "w", source.samplerate, source.channels, "PCM_24", format="FLAC"
+                os.fsencode(temporary),
+                "w",
+                source.samplerate,
+                source.channels,
+                "PCM_24",
+                format="FLAC",
             ) as file,
         ):
             for block in source.blocks(source.samplerate * 10, dtype="float32"):

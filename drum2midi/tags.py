@@ -22,11 +22,11 @@ def read_tags(path: Path) -> Tags:
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             said = file.copy_metadata()
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: samples without a header
         return Tags()
-    return Tags(_plain(said.get("title", "")), _plain(said.get("artist", "")))
+    return Tags(plain(said.get("title", "")), plain(said.get("artist", "")))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line without characters that cannot be shown."""
     return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

@@ -140,7 +140,7 @@ def test_errors_name_the_file_and_the_reason(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     assert "is not a file" in errors(tmp_path / "pipe.wav")
     short = write(tmp_path / "short.wav", tone(44100), 44100)
-    assert errors(short, start=5.0) == f"{short}: is only 2.0 s long, cannot start at 5.0 s"
+    assert errors(short, start=5.0) == f"{short}: is only 2.0 s long, the passage begins later"
     assert "not a passage" in errors(short, start=float("inf"))
     assert "the end comes first" in errors(short, start=1.0, end=0.5)
     film = tmp_path / "film.m4a"

@@ -217,7 +217,14 @@ def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -
     assert "no such model file" in fails(beat_wav, "--model", none, folder=tmp_path)
     assert "not an ONNX model" in fails(beat_wav, "--model", text, folder=tmp_path)
     assert "it is a folder" in fails(beat_wav, "-o", tmp_path / "b.mid", folder=tmp_path)
-    assert "is only 9.0 s long" in fails(beat_wav, "--start", "60", folder=tmp_path)
+    for start in ("60", "9.5", "9.0"):
+        late = f"{beat_wav}: is only 9.0 s long, the passage begins later"
+        assert fails(beat_wav, "--start", start, folder=tmp_path) == late
+    passage = f"{beat_wav}: cannot read from 2.0 s to 1.5 s: the end comes first"
+    assert fails(beat_wav, "--start", "2", "--end", "1.5", folder=tmp_path) == passage
+    raw = tmp_path / "a.raw"
+    raw.write_bytes(beat_wav.read_bytes()[44:])
+    assert "samples without a header" in fails(raw, folder=tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -243,7 +250,21 @@ def test_help_teaches() -> None:
     assert drum2midi("--version").stdout.startswith("drum2midi ")
 
 
-def test_control_c_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("title", ["日本", "a\x1b]0;b\x07\nc"])
+def test_any_title_is_one_line(title: str, beat_wav: Path, tmp_path: Path) -> None:
+    done = drum2midi(
+        beat_wav, "-o", tmp_path / "a.json", "--title", title,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    assert "\x1b" not in done.stdout
+    shown = json.loads((tmp_path / "a.json").read_text())["title"]
+    assert shown == ("日本" if title == "日本" else "a]0;b c")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
     long = np.tile(place(thump(), [0.5, 1.0, 1.5], 2.0), 600)
     song = write(tmp_path / "long.wav", long)
     command = [sys.executable, "-m", "drum2midi", str(song)]
@@ -255,9 +276,9 @@ def test_control_c_leaves_nothing(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         time.sleep(2.0)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         _, message = process.communicate(timeout=30)
-    assert process.returncode == 130, message
+    assert process.returncode == 128 + ending, message
     assert "Traceback" not in message
     assert list(tmp_path.iterdir()) == [song]
 

@@ -41,12 +41,15 @@ def test_a_map_from_a_file(tmp_path: Path) -> None:
     drum_map = find_drum_map(str(path))
     assert drum_map == {**GM, KICK: 24, CLOSED_HAT: 60, RIDE_BELL: 0}
     assert WriteOptions(drum_map=str(path)).drum_map == str(path)
+    path.write_text("\ufeff[notes]\nkick = 24\n", encoding="utf-8")
+    assert find_drum_map(str(path))[KICK] == 24
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[notes]\nkick = 36\nsnair = 38\n", r"line 3: snair is none of kick, snare"),
+        ("[names]\nkick = 'Bass'\n[notes]\nkick = 200", r"line 4: kick = 200 is not a MIDI note"),
         ("[notes]\n\nkick = 128", r"line 3: kick = 128 is not a MIDI note from 0 to 127"),
         ("[notes]\n'ride bell' = 'high'", r"line 2: ride bell = 'high' is not a MIDI note"),
         ("[notes]\nkick = true", r"line 2: kick = True is not a MIDI note"),

@@ -332,6 +332,28 @@ def command(*arguments: object, **options: object) -> subprocess.CompletedProces
 
 
 @needs_yt_dlp
+def test_what_lies_in_the_current_folder_is_not_run(
+    server: _Server, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("queue", "shutil", "resource", "secrets"):
+        (tmp_path / f"{name}.py").write_text("open('run', 'w').close()\nraise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    with fetched(link(server, "beat.wav"), limits=HERE) as recording:
+        assert recording.path.stat().st_size > 0
+    assert not (tmp_path / "run").exists()
+
+
+@needs_yt_dlp
+@pytest.mark.parametrize("seconds", [0.0, float("inf"), float("nan")])
+def test_limits_are_numbers(seconds: float, temporary: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"--max-wait .*: not a number from 0 to 1e"),
+        fetched("http://127.0.0.1/a.wav", limits=LinkLimits(seconds=seconds)),
+    ):
+        pass
+
+
+@needs_yt_dlp
 @pytest.mark.parametrize("letter", ["ド", "🥁", "a"])
 def test_a_long_title_is_cut_to_what_a_file_can_be_called(letter: str, tmp_path: Path) -> None:
     file = tmp_path / "x.wav"
@@ -398,7 +420,7 @@ def test_however_it_ends_nothing_is_left(
             time.sleep(0.05)
         process.send_signal(ending)
         _, message = process.communicate(timeout=30)
-    assert process.returncode == (130 if ending == signal.SIGINT else -ending)
+    assert process.returncode == (-ending if ending == signal.SIGKILL else 128 + ending)
     assert "Traceback" not in message
     for _ in range(200):  # after SIGKILL the worker tidies, a moment later
         if not list(temporary.glob("drum2midi-*")):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -145,6 +146,14 @@ def altered(path: Path, **changes: object) -> Path:
     return path
 
 
+def test_a_model_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"m\xe9.onnx")
+    for threshold in (0.3, 0.9):
+        altered(path, picking={"thresholds": [threshold] * 5})
+        assert load_model(path).picking.thresholds == (threshold,) * 5
+        assert load_model(path) is load_model(path)
+
+
 def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a model of drum2midi"):
         load_model(altered(tmp_path / "a.onnx"))
@@ -153,6 +162,12 @@ def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     fewer = [drum.name for drum in DRUMS[:-1]]
     with pytest.raises(InputError, match="made for another version"):
         load_model(altered(tmp_path / "c.onnx", drums=fewer))
+    with pytest.raises(InputError, match=r"e\.onnx: made for another version of drum2midi$"):
+        load_model(altered(tmp_path / "e.onnx", classes=["CY", "HH", "TT", "SD", "KD"]))
+    with pytest.raises(InputError, match="4 thresholds for 5 classes"):
+        load_model(altered(tmp_path / "f.onnx", picking={"thresholds": [0.5] * 4}))
+    with pytest.raises(InputError, match="its description cannot be read"):
+        load_model(altered(tmp_path / "g.onnx", picking={"thresholds": ["high"] * 5}))
     with pytest.raises(InputError, match="does not take its features' 64 bands"):
         load_model(altered(tmp_path / "d.onnx", features={"bands": 64}))
     with pytest.raises(InputError, match="no such model file"):

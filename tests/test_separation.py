@@ -375,11 +375,14 @@ def test_the_command(tmp_path: Path, weights: Path) -> None:
     stem, rate = soundfile.read(tmp_path / "song-drums.wav")
     assert rate == RATE
     np.testing.assert_allclose(stem, 0.5 * mix, atol=5e-3)
+    again = command("separate", song, "--weights", weights)
+    assert "song-drums.wav: it is there already; -o names another or that one" in again.stderr
     doc = command("separate", song, "-o", tmp_path / "a.doc", "--weights", weights)
     assert doc.returncode == 1
     assert doc.stderr == f"drum2midi: {tmp_path / 'a.doc'}: a stem is written as .wav or .flac\n"
     same = command("separate", song, "-o", song, "--weights", weights)
     assert same.stderr == f"drum2midi: cannot write {song}: it is the recording itself\n"
+    assert command("separate", ".").stderr == "drum2midi: .: is a folder, not a recording\n"
     none = command("separate", tmp_path / "none.wav", "--weights", weights)
     assert none.stderr == f"drum2midi: {tmp_path / 'none.wav'}: no such file\n"
 

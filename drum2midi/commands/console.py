@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import typer
+
 LOG: Final = logging.getLogger("drum2midi")
 
 
@@ -31,6 +33,12 @@ def set_up_logging(*, quiet: bool, verbose: bool) -> None:
     handler.addFilter(_Once())
     logging.basicConfig(handlers=[handler], level=logging.ERROR, format="drum2midi: %(message)s")
     LOG.setLevel(level)
+
+
+def say(text: str) -> None:
+    """A line on stdout, as far as the terminal or pipe has letters for it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    typer.echo(text.encode(encoding, errors="replace").decode(encoding))
 
 
 @contextmanager

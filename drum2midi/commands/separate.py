@@ -36,11 +36,15 @@ def separate_command(
     Takes about twice the song's length on one core. Needs drum2midi[separate].
     """
     console.set_up_logging(quiet=quiet, verbose=False)
-    from drum2midi.files import check_apart
+    from drum2midi.audio import check_readable
+    from drum2midi.files import check_apart, check_new
     from drum2midi.separation import Passage, check_stem_output, export_stem, separate
 
+    check_readable(song)
     target = output or song.with_name(f"{song.stem}-drums.wav")
     check_stem_output(target)
+    if output is None:
+        check_new(target)
     check_apart(target, song)
     with console.progress("separating", quiet=quiet) as progress:
         stem = separate(Passage(song), weights=weights, progress=progress)

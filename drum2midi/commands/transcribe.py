@@ -213,7 +213,7 @@ def transcribe_command(
                 100.0 * result.grid.confidence,
             )
         if not quiet:
-            typer.echo(summary(result))
+            console.say(summary(result))
 
 
 def _title(source: Recording) -> str | None:
