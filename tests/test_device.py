@@ -187,10 +187,21 @@ def test_the_pool_lends_what_it_was_given(piece: Piece) -> None:
     batch = pool.draw(5, examples.Mix())
     assert batch.kit.shape == (5, 400, 96)
     assert not batch.mixed.any()  # none of the pieces has a band
-    kit = torch.from_numpy(piece.drums)
+    silence = torch.full((100, 96), -120.0, dtype=torch.float16)
+    kit = torch.cat((silence, torch.from_numpy(piece.drums)))
+    first = []
     for index in range(5):
-        start = round(float(piece.frames[0] - batch.onset[index, 0]))
+        start = 100 + round(float(piece.frames[0] - batch.onset[index, 0]))
         torch.testing.assert_close(batch.kit[index], kit[start : start + 400])
+        first.append(start)
+    starts = [
+        100 + round(float(piece.frames[0] - onset))
+        for _ in range(400)
+        for onset in pool.draw(8, examples.Mix()).onset[:, 0]
+    ]
+    assert min(starts) < 5  # with which a second of silence comes before the first stroke
+    assert max(starts) > len(kit) - 400 - 5
+    assert len(set(first)) > 1
     assert int((batch.drum[0] >= 0).sum()) == len(piece.frames)
 
 

@@ -41,7 +41,8 @@ from drum2midi.training.weights import read_weights, sizes_of
 _STROKES: Final = 768
 """Most strokes of a piece that are kept."""
 
-_LEAD: Final = 100  # frames that are mixed but not learnt from: what rang on before
+_LEAD: Final = 100  # frames that are mixed but not learnt from: what rang on before, or silence
+_SILENT_DB: Final = -120.0
 _SAVED_AT: Final = (0.4, 0.6, 0.8, 0.9)
 _VELOCITIES: Final = 8.0  # as in `drum2midi.training.network.loss`
 _REPORT: Final = 100
@@ -94,16 +95,21 @@ class DeviceSettings:
 
 
 class Pool:
-    """Pieces on a GPU, the newest `capacity` of them."""
+    """Pieces on a GPU, the newest `capacity` of them, each with silence before it.
+
+    A recording begins with silence (see `drum2midi.features.in_silence`), and its first strokes are
+    learnt like all others.
+    """
 
     def __init__(self, settings: DeviceSettings, device: torch.device) -> None:
         self._device = device
         self._crop = settings.crop
         bands = settings.features.bands
-        self._frames = int(SECONDS * settings.features.frame_rate) + 1
+        self._frames = _LEAD + int(SECONDS * settings.features.frame_rate) + 1
         size, half = settings.capacity, torch.float16
-        self._kit = torch.zeros(size, self._frames, bands, dtype=half, device=device)
-        self._band = torch.zeros_like(self._kit)
+        shape = (size, self._frames, bands)
+        self._kit = torch.full(shape, _SILENT_DB, dtype=half, device=device)
+        self._band = torch.full_like(self._kit, _SILENT_DB)
         self._banded = torch.zeros(size, dtype=torch.bool, device=device)
         self._onset = torch.zeros(size, _STROKES, device=device)
         self._drum = torch.full((size, _STROKES), -1, dtype=torch.int64, device=device)
@@ -114,14 +120,14 @@ class Pool:
     def add(self, piece: Piece) -> None:
         """Keep a piece, in the place of the oldest if there is no room."""
         slot = self.added % len(self._kit)
-        self._kit[slot] = torch.from_numpy(piece.drums).to(self._device)
+        self._kit[slot, _LEAD:] = torch.from_numpy(piece.drums).to(self._device)
         self._banded[slot] = bool(len(piece.band))
         if len(piece.band):
-            self._band[slot] = torch.from_numpy(piece.band).to(self._device)
+            self._band[slot, _LEAD:] = torch.from_numpy(piece.band).to(self._device)
         kept = min(_STROKES, len(piece.frames))
         self._drum[slot] = -1
         for target, values in (
-            (self._onset, piece.frames),
+            (self._onset, piece.frames + np.float32(_LEAD)),
             (self._drum, piece.drum.astype(np.int64)),
             (self._velocity, piece.velocity.astype(np.float32)),
             (self._share, piece.share),
