@@ -185,7 +185,9 @@ def fit(cargo: Path, out: Path, settings: DeviceSettings) -> None:
         If the cargo cannot be read or the renderers die.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+    # What ships tells how it was trained, but not in whose folders.
+    facts = {**asdict(settings), "start": [Path(file).name for file in settings.start]}
+    (out / "settings.json").write_text(json.dumps(facts, indent=1))
     context = multiprocessing.get_context("fork")
     with context.Pool(settings.workers) as decoders:
         material = unpack(cargo, map_files=decoders.map)
