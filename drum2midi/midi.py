@@ -259,7 +259,7 @@ def _placed(
     """(tick, length, note) of every stroke; no key overlaps itself."""
     grid = transcription.grid
     if timing == "performed":
-        ticks = [_played_tick(note, grid, start) for note in transcription.notes]
+        ticks = _played_ticks(transcription.notes, grid, start)
     else:
         ticks = _grid_ticks(transcription, start)
     by_key: dict[int, list[tuple[int, Note]]] = {}
@@ -299,12 +299,14 @@ def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note
         yield ticks[i], min(_NOTE_TICKS, room), note
 
 
-def _played_tick(note: Note, grid: Grid, start: int) -> int:
-    """Tick at which a stroke was played; the lead-in has a tempo of its own."""
+def _played_ticks(notes: Sequence[Note], grid: Grid, start: int) -> list[int]:
+    """Ticks at which strokes were played; the lead-in has a tempo of its own."""
+    onsets = np.array([note.onset for note in notes], np.float64)
     first = float(grid.beat_times[0])
-    if start and note.onset < first:
-        return max(0, round(start * note.onset / first))
-    return max(0, start + round(float(grid.quarters(note.onset)) * TICKS))
+    ticks = start + TICKS * grid.quarters(onsets)
+    if start:
+        ticks = np.where(onsets < first, start * onsets / first, ticks)
+    return [max(0, round(tick)) for tick in ticks.tolist()]
 
 
 def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
@@ -315,14 +317,14 @@ def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
         (note.bar, int(note.position)) for note in notes if note.position.denominator % 3 == 0
     }
     ticks = []
-    for note in notes:
+    for note, played in zip(notes, _played_ticks(notes, grid, start), strict=True):
         even = note.roll or (note.bar, int(note.position)) in thirds
         position = float(note.position)
         position = position if even else float(transcription.swing.played(position))
         tick = start + _ticks(grid.bar_quarters[note.bar]) + _ticks(position)
         if note.grace:
             # As long before the main stroke as it was played, but clearly before.
-            tick = min(_played_tick(note, grid, start), tick - _GRACE_TICKS)
+            tick = min(played, tick - _GRACE_TICKS)
         ticks.append(max(0, tick))
     return ticks
 

@@ -24,10 +24,10 @@ from drum2midi.files import replacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What each drum may sound like, by the index's `piece`, with how often.
 PEAK: Final = 0.98
 """Of every file that is written; full scale may clip."""
 
+# What each drum may sound like, by the index's `piece`, with how often.
 _PIECES: Final[Mapping[Drum, Mapping[str, float]]] = {
     drums.KICK: {"kick": 1.0},
     drums.SNARE: {"snare": 1.0},

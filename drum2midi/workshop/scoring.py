@@ -338,22 +338,20 @@ def _performance(strokes: Sequence[Stroke]) -> Performance:
 
 def _judged(hits: Sequence[Hit], strokes: Sequence[Stroke]) -> list[Hit]:
     """The hits but those at a label that leaves open whether their class is struck there."""
-    unsaid = [
-        (_SILENCE + stroke.onset, {drum.scoring for drum in stroke.sound})
-        for stroke in strokes
-        if class_of(stroke.sound, "five") is None
-    ]
-    said = [
-        (_SILENCE + stroke.onset, stroke.sound[0].scoring)
-        for stroke in strokes
-        if class_of(stroke.sound, "five") is not None
-    ]
+    said: list[tuple[float, str]] = []
+    unsaid: list[tuple[float, set[str]]] = []
+    for stroke in strokes:
+        onset, name = _SILENCE + stroke.onset, class_of(stroke.sound, "five")
+        if name is None:
+            unsaid.append((onset, {drum.scoring for drum in stroke.sound}))
+        else:
+            said.append((onset, name))
 
     def is_asked(hit: Hit) -> bool:
         name = hit.drum.scoring
-        open_here = any(name in names and abs(hit.onset - at) <= WINDOW for at, names in unsaid)
+        left_open = any(name in names and abs(hit.onset - at) <= WINDOW for at, names in unsaid)
         known = any(name == other and abs(hit.onset - at) <= WINDOW for at, other in said)
-        return known or not open_here
+        return known or not left_open
 
     return [hit for hit in hits if is_asked(hit)] if unsaid else list(hits)
 

@@ -12,6 +12,7 @@ from drum2midi.drums import SCORING_CLASSES
 from drum2midi.features import FeatureSettings
 from drum2midi.model import PickSettings, split_outputs
 from drum2midi.workshop.dataset import Entry
+from drum2midi.workshop.sounds import class_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ def choose_thresholds(
 
     entries = [
         entry for entry in entries
-        if all(len({drum.scoring for drum in stroke.sound}) == 1 for stroke in entry.strokes)
+        if all(class_of(stroke.sound, "five") is not None for stroke in entry.strokes)
     ]  # fmt: skip
     counts = dict.fromkeys(SCORING_CLASSES, 0)
     for stroke in (stroke for entry in entries for stroke in entry.strokes):

@@ -180,6 +180,7 @@ def _separate(kit: Tensor, mixed: Tensor) -> Tensor:
 
 
 def _dirty(power: Tensor) -> tuple[Tensor, Tensor]:
+    """As in `drum2midi.training.examples`: what is heard, and what of the power is passed."""
     count, frames, bands = power.shape
     device = power.device
     loud = power.amax(2).quantile(0.9, dim=1)[:, None, None]
