@@ -216,6 +216,9 @@ def test_a_clip_of_nothing_is_kept_as_such(tmp_path: Path) -> None:
     (tmp_path / "clips.json").write_text(json.dumps(rows[3:]))
     with pytest.raises(InputError, match=r"clips\.json: no labelled stroke"):
         build_dataset([tmp_path / "clips.json"], tmp_path / "none", settings=settings)
+    (tmp_path / "index.csv").write_text("file,piece,kit\na.wav,clap,k\n")
+    with pytest.raises(InputError, match=f"{tmp_path.name}: no labelled stroke"):
+        build_dataset([tmp_path], tmp_path / "none", settings=settings)
 
 
 def test_a_clip_keeps_its_only_hit() -> None:

@@ -155,7 +155,7 @@ def _gather(sources: Sequence[Path]) -> list[Recording]:
             check_named(recording.audio)
             out.append(recording)
     if not any(map(_is_labelled, out)):
-        raise InputError(f"{out[0].labels}: no labelled stroke in it")
+        raise InputError(f"{', '.join(map(str, sources))}: no labelled stroke")
     return _with_copies_together(out)
 
 
