@@ -4,7 +4,8 @@ The network tells velocities from some seconds around a stroke. A drummer's soft
 strokes differ by less than two recordings of one drum do; only next to the recording's other
 strokes of the class does a level tell how hard one was. Here each velocity becomes the
 class's mean plus a weighted sum of what sets the stroke apart: the network's own velocity,
-the level of bands at the attack, and how far they rose.
+the level of bands at the attack, how far they rose, and the rank of each of these among the
+class's strokes, which compression and limiting leave as it was.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 BANDS: Final = 12
 """Groups of the features' bands."""
 
-WEIGHTS: Final = 1 + 2 * BANDS
-"""Of the network's velocity, of every group's level and of every group's rise."""
+TOLD: Final = 1 + 2 * BANDS
+"""The network's velocity, every group's level and every group's rise."""
+
+WEIGHTS: Final = 2 * TOLD
+"""Of each of these, and of its rank."""
 
 FEWEST: Final = 8
 """Strokes of a class without which there is nothing to compare with."""
@@ -96,7 +100,11 @@ def weigh(
 def describe_strokes(
     hits: Sequence[Hit], features: NDArray[np.float32], settings: FeatureSettings
 ) -> NDArray[np.float64]:
-    """What velocities are told by: shape (hits, WEIGHTS); levels and rises in decibels."""
+    """What velocities of a class are told by: shape (hits, WEIGHTS).
+
+    The network's velocity, levels and rises in decibels, then where each of these stands among
+    the hits': the share of them that is below it.
+    """
     groups = np.array_split(np.arange(settings.bands), BANDS)
     onsets = np.round([hit.onset * settings.frame_rate for hit in hits]).astype(int)
     last = len(features) - 1
@@ -109,4 +117,15 @@ def describe_strokes(
     levels = np.stack([around(_AFTER)[..., g].mean(axis=-1).max(axis=1) for g in groups], axis=1)
     before = np.stack([around(_BEFORE)[..., g].mean(axis=(1, 2)) for g in groups], axis=1)
     velocities = np.array([[hit.velocity] for hit in hits], np.float64)
-    return np.hstack([velocities, _DECIBELS * levels, _DECIBELS * (levels - before)])
+    told = np.hstack([velocities, _DECIBELS * levels, _DECIBELS * (levels - before)])
+    return np.hstack([told, _ranks(told)])
+
+
+def _ranks(told: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What share of the rows is below each value of a column; of its equals half."""
+    out = np.empty_like(told)
+    for column, ranks in zip(told.T, out.T, strict=True):
+        ordered = np.sort(column)
+        below, up_to = (np.searchsorted(ordered, column, side) for side in ("left", "right"))
+        ranks[:] = (below + up_to) / (2 * len(column))
+    return out

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
-from drum2midi.dynamics import Dynamics
+from drum2midi.dynamics import TOLD, Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, FeatureSettings
 
@@ -375,7 +375,9 @@ def _picking(stored: Mapping[str, Any]) -> PickSettings:
 def _dynamics(stored: Mapping[str, Any] | None) -> Dynamics | None:
     if stored is None:
         return None
-    return Dynamics(tuple(tuple(map(float, row)) for row in stored["weights"]))
+    rows = [tuple(map(float, row)) for row in stored["weights"]]
+    # Models of before ranks were weighed have weights of the other half alone.
+    return Dynamics(tuple(row + (0.0,) * TOLD if len(row) == TOLD else row for row in rows))
 
 
 def shipped_model() -> Path:

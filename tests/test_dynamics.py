@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drum2midi.drums import KICK, SCORING_CLASSES, SNARE, Drum
-from drum2midi.dynamics import BANDS, FEWEST, WEIGHTS, Dynamics, describe_strokes, weigh
+from drum2midi.dynamics import BANDS, FEWEST, TOLD, WEIGHTS, Dynamics, describe_strokes, weigh
 from drum2midi.features import FeatureSettings
 from drum2midi.model import PickSettings, describe
 from drum2midi.transcription import Hit
@@ -41,7 +41,9 @@ def test_what_a_stroke_is_told_by() -> None:
     np.testing.assert_allclose(told[:, 1], [-20.0, -30.0])  # 20 dB a unit
     np.testing.assert_allclose(told[:, 2:13], -40.0)
     np.testing.assert_allclose(told[:, 13], [20.0, 10.0])
-    np.testing.assert_allclose(told[:, 14:], 0.0)
+    np.testing.assert_allclose(told[:, 14:TOLD], 0.0)
+    np.testing.assert_allclose(told[:, TOLD : TOLD + 2], [[0.25, 0.75], [0.75, 0.25]])
+    np.testing.assert_allclose(told[:, TOLD + 2 : TOLD + 13], 0.5)  # all alike
 
 
 def test_louder_among_its_like_is_struck_harder() -> None:
@@ -57,6 +59,14 @@ def test_louder_among_its_like_is_struck_harder() -> None:
     loud = (0.0, 90.0) + (0.0,) * (WEIGHTS - 2)
     extremes = weigh(flat, features, SETTINGS, dynamics(SD=loud))
     assert {hit.velocity for hit in extremes} == {1, 127}
+
+
+def test_a_limiter_leaves_ranks() -> None:
+    hits, features = strokes(SNARE, [0.01 * i for i in range(FEWEST)])  # 0.2 dB apart
+    by_rank = (0.0,) * (TOLD + 1) + (64.0,) + (0.0,) * (TOLD - 2)
+    flat = [replace(hit, velocity=64) for hit in hits]
+    weighed = weigh(flat, features, SETTINGS, dynamics(SD=by_rank))
+    assert [hit.velocity for hit in weighed] == [36 + 8 * i for i in range(FEWEST)]
 
 
 def test_few_strokes_and_other_classes_stay_as_they_are() -> None:

@@ -13,7 +13,7 @@ from drum2midi import transcribe
 from drum2midi.audio import read_audio
 from drum2midi.casting import cast_parts
 from drum2midi.drums import DRUMS, KICK, SCORING_CLASSES, SNARE
-from drum2midi.dynamics import weigh
+from drum2midi.dynamics import TOLD, weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
 from drum2midi.heeding import heed_recording
@@ -152,6 +152,13 @@ def test_a_model_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
         altered(path, picking={"thresholds": [threshold] * 5})
         assert load_model(path).picking.thresholds == (threshold,) * 5
         assert load_model(path) is load_model(path)
+
+
+def test_a_model_of_before_ranks_were_weighed_weighs_none(tmp_path: Path) -> None:
+    rows = [[1.0, *(0.1 * i for i in range(TOLD - 1))]] * 5
+    model = load_model(altered(tmp_path / "old.onnx", dynamics={"weights": rows}))
+    assert model.dynamics is not None
+    assert set(model.dynamics.weights) == {(*rows[0], *(0.0,) * TOLD)}
 
 
 def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
