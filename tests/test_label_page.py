@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("nicegui")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -115,6 +117,13 @@ def at(page: Any, number: int) -> None:
     expect(page.locator(".hit")).to_contain_text(f"Hit {number} of 16")
 
 
+def visit(page: Any, server: Server, number: int = 1) -> None:
+    """Open the page; keys are heard from then on."""
+    page.goto(server.address)
+    at(page, number)
+    page.wait_for_function("window.socket?.connected")
+
+
 def ticked(page: Any) -> list[str]:
     return page.locator("button.drum[aria-pressed=true] .name").all_inner_texts()
 
@@ -126,8 +135,7 @@ def press(page: Any, *keys: str) -> None:
 
 def test_hits_are_labelled_by_key(page: Any, server: Server, slices: Slices) -> None:
     onsets = [one.onset for one in slices.slices]
-    page.goto(server.address)
-    at(page, 1)
+    visit(page, server)
     expect(page.locator(".sheet")).to_contain_text("labelling as anna, into labels-anna.json")
     suggested = [guess.drum.name for guess in slices.slices[0].predictions]
     assert ticked(page) == suggested
@@ -149,7 +157,9 @@ def test_hits_are_labelled_by_key(page: Any, server: Server, slices: Slices) -> 
     press(page, "u")
     at(page, 4)
     expect(page.get_by_text("2 labelled, 1 skipped, 13 to go")).to_be_visible()
-    press(page, "ArrowLeft", "ArrowLeft")
+    press(page, "ArrowLeft")
+    at(page, 3)
+    press(page, "ArrowLeft")
     at(page, 2)
     expect(page.get_by_text("labelled by anna")).to_be_visible()
     assert ticked(page) == ["snare", "closed hi-hat"]
@@ -169,8 +179,7 @@ def test_hits_are_labelled_by_key(page: Any, server: Server, slices: Slices) -> 
 def test_hits_are_heard_and_seen_and_buttons_do_what_keys_do(
     page: Any, server: Server, slices: Slices
 ) -> None:
-    page.goto(server.address)
-    at(page, 1)
+    visit(page, server)
     page.wait_for_function("document.querySelector('.picture').naturalWidth >= 1000")
     sound = "document.getElementById('sound')"
     for key, path, seconds in ((" ", "/hit/0", 0.25), ("w", "/around/0", 2.5)):
@@ -184,7 +193,8 @@ def test_hits_are_heard_and_seen_and_buttons_do_what_keys_do(
     expect(page.locator("button.main")).to_contain_text("Confirm: crash + ride bell")
     press(page, "Enter")  # confirms, although a button was clicked last
     at(page, 2)
-    page.wait_for_function(f"{sound}.currentSrc.endsWith('/hit/1')")  # the next is played at once
+    # The next is played at once.
+    page.wait_for_function(f"{sound}.currentSrc.endsWith('/hit/1') && {sound}.ended")
     assert journal(slices)[-1]["drums"] == ["crash", "ride bell"]
     assert journal(slices)[-1]["velocity"] is not None
     page.get_by_role("button", name="Skip").click()
@@ -193,10 +203,22 @@ def test_hits_are_heard_and_seen_and_buttons_do_what_keys_do(
     at(page, 2)
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("1 labelled, 0 skipped, 15 to go")).to_be_visible()
+    with page.expect_download():
+        page.get_by_role("link", name="Labels", exact=True).click()
+    press(page, "k", "s", "Enter")  # likewise after a link
+    at(page, 3)
+    page.get_by_role("button", name="Skip").hover()
+    page.mouse.down()
+    page.mouse.move(5, 5)
+    page.mouse.up()
+    press(page, "Backspace")
+    at(page, 2)
     page.get_by_role("button", name="Skip").focus()
     press(page, "Tab", "Shift+Tab", "Enter")  # who walks by Tab presses what has the focus
     at(page, 3)
-    assert [line["did"] for line in journal(slices)] == ["label", "skip", "open", "skip"]
+    assert [line["did"] for line in journal(slices)] == [
+        "label", "skip", "open", "label", "open", "skip"
+    ]  # fmt: skip
 
 
 def answers_this_machine_only(server: Server) -> None:
@@ -222,9 +244,10 @@ def test_labels_are_downloaded_by_this_machine_only(
     page: Any, server: Server, slices: Slices
 ) -> None:
     folder = labels_path(slices).parent
-    page.goto(server.address)
-    at(page, 1)
-    press(page, "Escape", "k", "o", "Enter", "Escape", "2", "Enter")
+    visit(page, server)
+    press(page, "Escape", "k", "o", "Enter")
+    at(page, 2)
+    press(page, "Escape", "2", "Enter")
     at(page, 3)
     names = {}
     for text in ("Labels", "Clips and drums", "Clips in six classes"):
@@ -252,23 +275,22 @@ def test_labels_are_downloaded_by_this_machine_only(
 def test_kill_9_loses_nothing_and_two_browsers_see_the_same(
     page: Any, browser: Any, server: Server, slices: Slices
 ) -> None:
-    page.goto(server.address)
-    at(page, 1)
+    visit(page, server)
     second = browser.new_page()
     second.set_default_timeout(60_000)
-    second.goto(server.address)
-    at(second, 1)
+    visit(second, server)
+    second.evaluate("() => { sound.onplay = () => { window.heard = true; }; }")
     for number in range(2, 6):
         press(page, "Escape", "s", "Enter")
         at(page, number)
     at(second, 5)
+    assert second.evaluate("window.heard") is None  # each hit is played once, where it is labelled
     second.close()
     assert server.end(signal.SIGKILL)[0] == -signal.SIGKILL
     assert not labels_path(slices).exists()
     again = Server(labels_path(slices).parent)
     try:
-        page.goto(again.address)
-        at(page, 5)
+        visit(page, again, 5)
         expect(page.get_by_text("4 labelled, 0 skipped, 12 to go")).to_be_visible()
         press(page, "u")
         at(page, 4)
@@ -280,6 +302,74 @@ def test_kill_9_loses_nothing_and_two_browsers_see_the_same(
     labels = read_labels(labels_path(slices)).labels
     assert [label.drums for label in labels] == [(SNARE,)] * 3 + [(KICK, SNARE)]
     assert not list(labels_path(slices).parent.glob("*.journal*"))
+
+
+def test_what_is_pressed_before_a_hit_is_seen_is_not_of_it(
+    page: Any, server: Server, slices: Slices
+) -> None:
+    visit(page, server)
+    server.process.send_signal(signal.SIGSTOP)
+    press(page, "Escape", "s", "Enter", "Enter", "k", "Enter")
+    page.wait_for_timeout(500)
+    server.process.send_signal(signal.SIGCONT)
+    at(page, 2)
+    page.wait_for_timeout(500)
+    at(page, 2)
+    assert [line["drums"] for line in journal(slices)] == [["snare"]]
+    page.keyboard.down("Escape")
+    page.keyboard.down("h")
+    page.keyboard.down("Enter")
+    page.keyboard.down("Enter")  # held down
+    at(page, 3)
+    page.wait_for_timeout(300)
+    at(page, 3)
+
+
+def test_what_is_changed_but_not_confirmed_is_said(page: Any, server: Server) -> None:
+    visit(page, server)
+    press(page, "Escape", "s", "Enter")
+    at(page, 2)
+    press(page, "ArrowLeft")
+    at(page, 1)
+    expect(page.get_by_text("labelled by anna", exact=True)).to_be_visible()
+    page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', "
+        "{key: 'л', code: 'KeyK', bubbles: true}))"
+    )  # where K is on a Cyrillic keyboard
+    expect(page.get_by_text("labelled by anna; changed, Enter confirms")).to_be_visible()
+    assert ticked(page) == ["kick", "snare"]
+    press(page, "k")
+    expect(page.get_by_text("labelled by anna", exact=True)).to_be_visible()
+
+
+def test_a_clip_that_is_gone_is_said(page: Any, server: Server, slices: Slices) -> None:
+    slices.slices[1].clip.unlink()
+    visit(page, server)
+    press(page, "Enter")
+    at(page, 2)
+    expect(page.get_by_text("The sound cannot be played.")).to_be_visible()
+    press(page, "Enter")
+    at(page, 3)
+    expect(page.get_by_text("The sound cannot be played.")).not_to_be_visible()
+    assert server.end(signal.SIGINT)[2] == ""
+
+
+def test_pictures_of_hits_that_were_passed_are_not_drawn(
+    page: Any, server: Server, slices: Slices
+) -> None:
+    visit(page, server)
+    for number in range(2, 10):
+        press(page, "ArrowRight")
+        at(page, number)
+    page.wait_for_function(
+        "document.querySelector('.picture').src.endsWith('/picture/8') && "
+        "document.querySelector('.picture').style.visibility === 'visible'"
+    )
+    run = page.evaluate("document.querySelector('.picture').src").rsplit("/", 2)[0]
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{run}/picture/3")
+    with urllib.request.urlopen(f"{run}/picture/9") as answer:
+        assert answer.headers["Content-Type"] == "image/png"
 
 
 def error_of(arguments: list[str], capsys: pytest.CaptureFixture) -> str:
@@ -304,7 +394,10 @@ def test_what_cannot_be_labelled_is_one_line(
         f"drum2midi: {tmp_path}: not a folder that drum2midi slice wrote\n"
     )
     assert "no such file" in error_of([str(tmp_path / "no.wav")], capsys)
-    assert "is not a name" in error_of([str(tmp_path / "hits"), "--who", "", "--port", "0"], capsys)
+    for name in ("", "a" * 300):
+        assert "is not a name" in error_of(
+            [str(tmp_path / "hits"), "--who", name, "--port", "0"], capsys
+        )
     assert "--merge needs -o FILE" in error_of(["a.json", "--merge"], capsys)
     assert "one folder or song at a time" in error_of(["a", "b"], capsys)
 
@@ -323,3 +416,29 @@ def test_labels_are_merged(slices: Slices, tmp_path: Path, capsys: pytest.Captur
     assert said.err == "left out, 0.750 s: anna: kick; ben: snare\n"
     assert said.out == f"{main_output}: 1 labels, 1 left out as disputed\n"
     assert read_labels(main_output).labels == (Label(0.25, (KICK,), None, "anna, ben"),)
+    # Again over what was merged, but not over what somebody else has said, nor the slices.
+    with pytest.raises(SystemExit) as caught:
+        main(["label", "--merge", *map(str, files), "-o", str(main_output)])
+    assert caught.value.code == 0
+    capsys.readouterr()
+    cleo = tmp_path / "cleo.json"
+    write(Labels(slices.audio, (Label(0.25, (KICK,), None, "cleo"),)), cleo)
+    merging = ["--merge", *map(str, files), "-o"]
+    assert error_of([*merging, str(cleo)], capsys) == (
+        f"drum2midi: cannot write {cleo}: it has labels of cleo, which are not merged\n"
+    )
+    index = tmp_path / "hits" / "slices.json"
+    assert f"cannot write {index}: it is there already" in error_of([*merging, str(index)], capsys)
+
+
+def test_a_song_that_was_replaced_is_said(
+    slices: Slices, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert slices.seconds == pytest.approx(soundfile.info(slices.audio).duration, abs=0.02)
+    rate = 22050
+    soundfile.write(slices.audio, np.zeros(3 * rate), rate)
+    said = error_of([str(tmp_path / "hits"), "--who", "anna", "--port", "0"], capsys)
+    assert said == (
+        f"drum2midi: {slices.audio}: 3.0 s long, but what was sliced had {slices.seconds:.1f} s; "
+        "slice it anew, or give it its old name back\n"
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import soundfile
 from drum2midi.cli import main
 from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, SNARE
 from drum2midi.errors import InputError
-from drum2midi.workshop.journal import warn_of_journal
+from drum2midi.workshop.journal import journal_of, warn_of_journal
 from drum2midi.workshop.labelling import DRUM_KEYS, LabellingState, Skipped
 from drum2midi.workshop.labels import Clip, Label, Labels, read_labels, write_labels
 from drum2midi.workshop.readers import read_source
@@ -346,4 +347,78 @@ def test_a_full_disk_is_said_and_what_was_written_stays(
     assert f"cannot write {journal}: No space left on device" in lines
     with start() as session:
         assert [label.onset for label in session.labels.labels] == said
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_a_labels_file_that_cannot_be_written_stops_nobody(
+    start: Callable[[], LabellingSession], slices: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(labels: Labels, path: Path) -> None:
+        raise InputError(f"cannot write {path}: No space left on device")
+
+    with start() as session:
+        with monkeypatch.context() as disk:
+            disk.setattr("drum2midi.workshop.session.write_labels", full)
+            for _ in range(49):
+                session.press("Enter")
+            with pytest.raises(InputError, match=r"left on device; what was said is in .*journal$"):
+                session.press("Enter")
+            assert session.state.index == 50
+            for _ in range(49):
+                session.press("Enter")
+        session.press("Enter")
+        assert len(read_labels(session.path).labels) == 100
+
+
+def test_a_labels_file_that_something_else_changed_is_not_written_over(
+    start: Callable[[], LabellingSession], slices: Slices
+) -> None:
+    with start() as session:
+        session.press("Enter")
+    path = session.path
+    session = start()
+    session.press("Enter")
+    mended = replace(read_labels(path).labels[0], drums=())
+    write_labels(Labels(slices.audio, (mended,)), path)
+    with pytest.raises(InputError, match="something else has changed it; what was said since is"):
+        session.close()
+    assert read_labels(path).labels == (mended,)
+    with start() as again:
+        assert again.state.labelled == 2
+    assert read_labels(path).labels[0] == mended
+
+
+def test_a_journal_that_was_taken_away_is_said(
+    start: Callable[[], LabellingSession], slices: Slices
+) -> None:
+    session = start()
+    session.press("Enter")
+    journal_of(session.path).unlink()
+    with pytest.raises(InputError, match="it was taken away or replaced"):
+        session.press("Enter")
+    assert session.state.labelled == 1
+    session.close()
+
+
+def test_a_file_system_without_locks(
+    start: Callable[[], LabellingSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with start() as session:
+        session.press("Enter")
+    assert len(read_labels(session.path).labels) == 1
+
+
+def test_nothing_there_has_no_velocity_and_what_was_skipped_is_stepped_over(
+    start: Callable[[], LabellingSession],
+) -> None:
+    with start() as session:
+        for key in ("Escape", "+", "Enter", "ArrowRight"):
+            session.press(key)
+        assert session.labels.labels[0].velocity is None
+        session.press("ArrowLeft")
+        assert session.state.index == 1
+        session.press("ArrowRight")  # it is skipped already: nothing to note, nothing to undo
+        assert (session.state.index, len(session.state.history)) == (2, 2)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from drum2midi.commands import console
 from drum2midi.errors import InputError, check_extra
+
+if TYPE_CHECKING:
+    from drum2midi.workshop.labels import Labels
 
 
 def label_command(
@@ -87,15 +90,19 @@ def _label(source: Path, who: str, labels: Path | None, *, port: int, browser: b
 def _merge(sources: Sequence[Path], output: Path) -> None:
     from drum2midi.files import check_ours
     from drum2midi.workshop.journal import warn_of_journal
-    from drum2midi.workshop.labels import read_labels, write_labels
+    from drum2midi.workshop.labels import FORMAT, read_labels, write_labels
     from drum2midi.workshop.merging import merge_labels
 
-    check_ours(output)
+    check_ours(output, f'"{FORMAT}"')
     for source in sources:
         if output.exists() and output.samefile(source):
             raise InputError(f"cannot write {output}: it is one of the files to merge")
         warn_of_journal(source)
-    merged = merge_labels([read_labels(source) for source in sources])
+    told = [read_labels(source) for source in sources]
+    if output.exists() and (strange := _labellers([read_labels(output)]) - _labellers(told)):
+        names = ", ".join(sorted(strange))
+        raise InputError(f"cannot write {output}: it has labels of {names}, which are not merged")
+    merged = merge_labels(told)
     write_labels(merged.labels, output)
     for stroke in merged.disputes:
         said = "; ".join(
@@ -105,6 +112,11 @@ def _merge(sources: Sequence[Path], output: Path) -> None:
         typer.echo(f"left out, {stroke[0].onset:.3f} s: {said}", err=True)
     left = f", {len(merged.disputes)} left out as disputed" if merged.disputes else ""
     typer.echo(f"{output}: {len(merged.labels.labels)} labels{left}")
+
+
+def _labellers(files: Iterable[Labels]) -> set[str]:
+    names = (label.who or "nobody" for file in files for label in file.labels)
+    return {one for name in names for one in name.split(", ")}
 
 
 def _name() -> str:

@@ -76,6 +76,8 @@ class Journal:
             If the disk is full or gone.
         """
         line, size = _line(fields), os.fstat(self._file.fileno()).st_size
+        if not _is_there(self._file, self.path):
+            raise InputError(f"cannot write {self.path}: it was taken away or replaced")
         try:
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -149,11 +151,21 @@ def _hold(file: FileIO, path: Path) -> None:
         return
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        held = os.fstat(file.fileno()).st_ino == path.stat().st_ino
-    except OSError:
+        held = _is_there(file, path)
+    except BlockingIOError:
         held = False
+    except OSError:  # a file system without locks
+        return
     if not held:
         raise InputError(f"{path}: another drum2midi label is at work on it")
+
+
+def _is_there(file: FileIO, path: Path) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

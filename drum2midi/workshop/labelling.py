@@ -89,6 +89,12 @@ class LabellingState:
         """Whether every slice has a label or was passed over."""
         return len(self.marks) == len(self.slices)
 
+    @property
+    def changed(self) -> bool:
+        """Whether what is ticked is not what stands there when one comes to the slice."""
+        fresh = self.at(self.index)
+        return (self.chosen, self.velocity) != (fresh.chosen, fresh.velocity)
+
     def at(self, index: int) -> LabellingState:
         """Go to a slice: its own label is ticked, or else what the model suggests."""
         index = min(max(index, 0), len(self.slices) - 1)

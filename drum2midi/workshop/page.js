@@ -2,16 +2,40 @@
 (() => {
   const own = { " ": "play-hit", w: "play-around" };
   const others = ["Enter", "Escape", "Backspace", "ArrowLeft", "ArrowRight", "+", "-"];
-  let playing = null;
+  let soon = null;
 
   window.play = (source) => {
-    if (playing) playing.pause();
-    playing = document.getElementById("sound");
-    playing.src = source;
-    playing.play().catch(() => {}); // before the first key, browsers forbid it
+    const sound = document.getElementById("sound");
+    const silent = document.getElementById("silent");
+    silent.textContent = "";
+    sound.onerror = () => { silent.textContent = "The sound cannot be played."; };
+    sound.src = source; // what was playing stops
+    sound.play().catch(() => {}); // before the first key, browsers forbid it
+  };
+  // Until a hit's picture is there, none is seen: that of another hit would be taken for its.
+  window.look = (source) => {
+    const picture = document.querySelector(".picture");
+    picture.style.visibility = "hidden";
+    picture.onload = () => { picture.style.visibility = "visible"; };
+    picture.src = source;
   };
   window.fetchSoon = (...sources) => {
-    for (const source of sources) fetch(source).catch(() => {});
+    soon?.abort(); // of a hit that was passed meanwhile
+    soon = new AbortController();
+    for (const source of sources) fetch(source, { signal: soon.signal }).catch(() => {});
+  };
+  // A key means the hit that is seen: pressed before the next one is there, it means nothing.
+  window.press = (key) => {
+    if (!window.socket?.connected) return;
+    emitEvent("press", [key, Number(document.querySelector(".hit").dataset.hit)]);
+  };
+
+  const keyOf = (event) => {
+    if (event.key.length > 1) return event.key;
+    const key = event.key.toLowerCase();
+    if (/^[a-z0-9 +-]$/.test(key)) return key;
+    // Other alphabets, and digits that want Shift: the key at that place.
+    return /^(?:Key|Digit)(.)$/.exec(event.code)?.[1].toLowerCase() ?? key;
   };
 
   document.addEventListener("keydown", (event) => {
@@ -21,17 +45,17 @@
     // Who walks the page by Tab presses its buttons and links by Enter and Space.
     const walked = target.matches("button:focus-visible, a:focus-visible");
     if (walked && (event.key === "Enter" || event.key === " ")) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const key = keyOf(event);
     if (own[key]) {
       event.preventDefault();
       if (!event.repeat) document.getElementById(own[key]).click();
     } else if (others.includes(key) || /^[a-z0-9]$/.test(key)) {
       event.preventDefault();
-      if (!event.repeat) emitEvent("press", key); // a key held down labels one hit, not all
+      if (!event.repeat) press(key); // a key held down labels one hit, not all
     }
   });
-  // After a click, keys are keys again, not presses of the button that was clicked.
-  document.addEventListener("click", (event) => {
-    if (event.detail > 0) event.target.closest?.("button")?.blur();
+  // The mouse gives nothing the focus: keys stay keys, not presses of what was clicked last.
+  document.addEventListener("mousedown", (event) => {
+    if (event.target.closest?.("button, a")) event.preventDefault();
   });
 })();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -62,9 +63,9 @@ def serve(
     _serve_files(session, Views(session.slices), run)
     shown: dict[str, _Page] = {}
 
-    @ui.page("/", title=f"{session.slices.audio.name} – drum2midi label")
+    @ui.page("/", title=f"{session.slices.audio.name} – drum2midi label", language="en-US")
     def _index(client: Client) -> None:
-        shown[client.id] = _Page(session, run, lambda: _show(shown.values()))
+        shown[client.id] = _Page(session, run, lambda page: _show(shown.values(), page))
         client.on_delete(lambda: shown.pop(client.id, None))
 
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
@@ -94,9 +95,10 @@ async def _announce(port: int, ready: Callable[[str], None]) -> None:
         return
 
 
-def _show(pages: Iterable[_Page]) -> None:
+def _show(pages: Iterable[_Page], acting: _Page) -> None:
+    """All pages see what one of them did; only that one plays it."""
     for page in list(pages):
-        page.show()
+        page.show(plays=page is acting)
 
 
 def free_port(port: int) -> int:
@@ -124,16 +126,24 @@ def _serve_files(session: LabellingSession, views: Views, run: str) -> None:
     kept = {"Cache-Control": "private, max-age=86400"}
     count = len(session.slices.slices)
 
-    def of_slice(path: str, make: Callable[[int], bytes], media: str) -> None:
+    def of_slice(path: str, make: Callable[[int], bytes | None], media: str) -> None:
         @app.get(f"/{run}/{path}/{{index}}")
         def _get(index: int) -> Response:
-            if not 0 <= index < count:
+            try:
+                made = make(index) if 0 <= index < count else None
+            except OSError:  # a clip that was there when the program started
+                made = None
+            if made is None:
                 return Response(status_code=404)
-            return Response(make(index), media_type=media, headers=kept)
+            return Response(made, media_type=media, headers=kept)
+
+    def picture(index: int) -> bytes | None:
+        # Who goes on quickly asks for more pictures than can be drawn; those passed are left out.
+        return views.picture(index, wanted=lambda: abs(index - session.state.index) <= 1)
 
     of_slice("hit", views.hit, "audio/wav")
     of_slice("around", views.around, "audio/wav")
-    of_slice("picture", views.picture, "image/png")
+    of_slice("picture", picture, "image/png")
 
     @app.get("/labels.json")
     def _labels() -> PlainTextResponse:
@@ -141,7 +151,9 @@ def _serve_files(session: LabellingSession, views: Views, run: str) -> None:
 
     @app.get("/clips.json")
     def _clips(six: bool = False) -> PlainTextResponse:
-        return _download(article_text(session.clips, session.path.parent, six=six))
+        # Its paths are those from the folder that the clips are in.
+        folder = session.slices.slices[0].clip.parents[1]
+        return _download(article_text(session.clips, folder, six=six))
 
 
 def _download(text: str) -> PlainTextResponse:
@@ -152,7 +164,9 @@ def _download(text: str) -> PlainTextResponse:
 class _Page:
     """One browser's page: built once, then brought up to date after every key."""
 
-    def __init__(self, session: LabellingSession, run: str, show_all: Callable[[], object]) -> None:
+    def __init__(
+        self, session: LabellingSession, run: str, show_all: Callable[[_Page], object]
+    ) -> None:
         self._session, self._run, self._show_all = session, run, show_all
         self._drawn = -1
         files = resources.files("drum2midi.workshop")
@@ -160,7 +174,7 @@ class _Page:
         ui.add_body_html(
             f"<script>{files.joinpath('page.js').read_text(encoding='utf-8')}</script>"
         )
-        ui.on("press", lambda event: self._do(lambda: session.press(str(event.args))))
+        ui.on("press", lambda event: self._press(*event.args))
         self._client = ui.context.client
         with ui.element("div").classes("sheet"):
             self._build_head()
@@ -168,9 +182,9 @@ class _Page:
             self._build_drums()
             self._build_actions()
             self._build_foot()
-        self.show()
+        self.show(plays=False)
 
-    def show(self) -> None:
+    def show(self, *, plays: bool) -> None:
         """Draw the session's state."""
         state = self._session.state
         with self._client:
@@ -188,17 +202,19 @@ class _Page:
             _set(self._undo, disabled=not state.history)
             _set(self._back, disabled=state.index == 0)
             if self._drawn != state.index:
-                self._turn(state.index, first=self._drawn < 0)
+                self._turn(state.index, plays=plays)
 
     def _show_place(self) -> None:
         state = self._session.state
         count, mark = len(state.slices), state.marks.get(state.index)
         minutes, seconds = divmod(state.current.onset, 60)
         self._place.set_text(f"Hit {state.index + 1} of {count}, at {int(minutes)}:{seconds:06.3f}")
+        _set(self._place, data_hit=state.index)
         suggested = {guess.drum for guess in state.current.predictions}
+        changed = state.changed and "; changed, Enter confirms"
         said = (
-            f"labelled by {mark.who or 'somebody'}" if isinstance(mark, Label)
-            else "skipped" if mark
+            f"labelled by {mark.who or 'somebody'}{changed or ''}" if isinstance(mark, Label)
+            else f"skipped{changed or ''}" if mark
             else "not labelled yet" if state.chosen != suggested
             else "ticked is what the model suggests" if suggested
             else "the model suggests nothing"
@@ -209,29 +225,32 @@ class _Page:
         self._done.set_text(done + (f"{left} to go" if left else "all done"))
         _set(self._bar, value=len(state.marks), max=count)
 
-    def _turn(self, index: int, *, first: bool) -> None:
+    def _turn(self, index: int, *, plays: bool) -> None:
         """Another hit: its picture and its sound, and the next one's beforehand."""
         self._drawn = index
         alt = f"Waveform and mel spectrogram around {self._session.state.current.onset:.3f} seconds"
-        _set(self._picture, src=f"/{self._run}/picture/{index}", alt=alt)
+        _set(self._picture, alt=alt)
         following = min(index + 1, len(self._session.state.slices) - 1)
-        script = f"fetchSoon('/{self._run}/picture/{following}', '/{self._run}/hit/{following}');"
-        if not first:
+        script = f"look('/{self._run}/picture/{index}');"
+        script += f"fetchSoon('/{self._run}/picture/{following}', '/{self._run}/hit/{following}');"
+        if plays:
             script += f"play('/{self._run}/hit/{index}');"
         ui.run_javascript(script)
 
     def _play(self, what: str) -> None:
         ui.run_javascript(f"play('/{self._run}/{what}/{self._session.state.index}')")
 
-    def _do(self, action: Callable[[], object]) -> None:
-        """Pass something on to the session; what it cannot do is said on the page."""
+    def _press(self, key: str, shown: int) -> None:
+        """Pass a key on to the session; what it cannot do is said on the page."""
+        if shown != self._session.state.index:
+            return
         error = ""
         try:
-            action()
+            self._session.press(key)
         except InputError as problem:
             error = str(problem)
         self._error.set_text(error)
-        self._show_all()
+        self._show_all(self)
 
     def _build_head(self) -> None:
         session = self._session
@@ -242,6 +261,7 @@ class _Page:
             self._bar = ui.element("progress").props('aria-label="Hits done"')
             self._done = _text("div").classes("quiet").style("margin-top: 5px").props("role=status")
         self._error = _text("div").classes("error").props("role=alert")
+        ui.element("div").classes("error").props("id=silent role=alert")
 
     def _build_sight(self) -> None:
         with ui.element("section").classes("card").props("aria-label='This hit'"):
@@ -261,11 +281,10 @@ class _Page:
                 self._build_velocity()
 
     def _build_velocity(self) -> None:
-        session = self._session
         with _row():
-            self._action("−", "Softer", session.softer)
+            _key_button("−", "Softer", "-")
             self._velocity = _text("span").classes("velocity quiet").props("role=status")
-            self._action("+", "Harder", session.louder)
+            _key_button("+", "Harder", "+")
 
     def _build_drums(self) -> None:
         self._drums: dict[Drum, ui.element] = {}
@@ -278,7 +297,7 @@ class _Page:
 
     def _build_drum(self, drum: Drum) -> ui.element:
         button = ui.element("button").classes("drum").props("type=button")
-        button.on("click", lambda: self._do(lambda: self._session.toggle(drum)), args=[])
+        button.on("click", js_handler=_pressing(_KEY_OF[drum]))
         with button:
             _text("kbd", _KEY_OF[drum].upper())
             _text("span", drum.name).classes("name")
@@ -289,18 +308,13 @@ class _Page:
         return button
 
     def _build_actions(self) -> None:
-        session = self._session
         with _row():
-            with self._action("Enter", "", session.confirm).classes("main"):
+            with _key_button("Enter", "", "Enter").classes("main"):
                 self._confirm = _text("span")
-            self._action("→", "Skip", session.skip)
-            self._back = self._action("←", "Back", session.back)
-            self._undo = self._action("U", "Undo", session.undo)
-            self._action("Esc", "Untick all", session.clear)
-
-    def _action(self, key: str, text: str, action: Callable[[], object]) -> ui.element:
-        """A button that does what a key does."""
-        return _button(key, text, lambda: self._do(action))
+            _key_button("→", "Skip", "ArrowRight")
+            self._back = _key_button("←", "Back", "ArrowLeft")
+            self._undo = _key_button("U", "Undo", "u")
+            _key_button("Esc", "Untick all", "Escape")
 
     def _build_foot(self) -> None:
         with _row("footer"):
@@ -323,10 +337,25 @@ def _set(element: ui.element, **attributes: str | int | bool) -> None:
     element.props.update({name.replace("_", "-"): value for name, value in attributes.items()})
 
 
-def _button(key: str, text: str, action: Callable[[], object]) -> ui.element:
+def _pressing(key: str) -> str:
+    """JavaScript that does what a key does."""
+    return f"() => press({json.dumps(key)})"
+
+
+def _key_button(shown: str, text: str, key: str) -> ui.element:
+    """A button that does what a key does."""
+    button = ui.element("button").props("type=button").on("click", js_handler=_pressing(key))
+    return _labelled(button, shown, text)
+
+
+def _button(shown: str, text: str, action: Callable[[], object]) -> ui.element:
     button = ui.element("button").props("type=button").on("click", action, args=[])
+    return _labelled(button, shown, text)
+
+
+def _labelled(button: ui.element, shown: str, text: str) -> ui.element:
     with button:
-        _text("kbd", key)
+        _text("kbd", shown)
         if text:
             _text("span", text)
     return button

@@ -28,6 +28,8 @@ from drum2midi.workshop.slices import Slice, Slices
 _SAME_ONSET: Final = 0.001
 """Seconds within which a label in the file is that of a slice."""
 _COMPACT_EVERY: Final = 50
+_LONGEST_NAME: Final = 200
+"""Bytes; it is part of a file's name."""
 
 
 class LabellingSession:
@@ -60,7 +62,7 @@ class LabellingSession:
         who: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if not (who.strip() and who.isprintable()):
+        if not (who.strip() and who.isprintable() and len(who.encode()) <= _LONGEST_NAME):
             raise InputError(f"{who!r} is not a name for who labels")
         self.slices, self.path, self.who = slices, Path(path), who
         self._clock = clock
@@ -68,6 +70,7 @@ class LabellingSession:
         check_writable(self.path)
         self._journal = Journal(journal_of(self.path))
         try:
+            self._stamp = _stamp(self.path)
             state, self._others = _read(slices, self.path)
             for entry in self._journal.entries:
                 state = self._replayed(state, entry)
@@ -149,18 +152,17 @@ class LabellingSession:
         ticked = tuple(drum for drum in DRUMS if drum in state.chosen)
         when = self._clock().astimezone(UTC).isoformat(timespec="seconds")
         label = Label(
-            state.current.onset, ticked, state.velocity, self.who, when.replace("+00:00", "Z")
-        )
+            state.current.onset, ticked, state.velocity if ticked else None, self.who,
+            when.replace("+00:00", "Z"),
+        )  # fmt: skip
         self._note(label)
-        self.state = self.state.onwards()
 
     def skip(self) -> None:
-        """Pass the current slice over, and go on; a label that it has stays."""
-        if isinstance(self.state.marks.get(self.state.index), Label):
+        """Pass the current slice over, and go on; what is noted of it stays."""
+        if self.state.index in self.state.marks:
             self.state = self.state.at(self.state.index + 1)
-            return
-        self._note(Skipped())
-        self.state = self.state.onwards()
+        else:
+            self._note(Skipped())
 
     def back(self) -> None:
         """Go to the slice before; what it has stays."""
@@ -175,8 +177,10 @@ class LabellingSession:
 
     def close(self) -> None:
         """Bring the labels file up to date and let go of the journal."""
-        self._compact()
-        self._journal.close()
+        try:
+            self._compact()
+        finally:
+            self._journal.close()
 
     _actions: Final[Mapping[str, Callable[[LabellingSession], None]]] = {
         "Enter": confirm,
@@ -190,11 +194,12 @@ class LabellingSession:
     }
 
     def _note(self, mark: Mark) -> None:
-        """On the disk first, then in the state."""
+        """On the disk first, then in the state, which goes on to the next slice."""
         self._write(self.state.index, mark)
-        self.state = self.state.marked(self.state.index, mark)
+        self.state = self.state.marked(self.state.index, mark).onwards()
         self._appended += 1
         if self._appended >= _COMPACT_EVERY:
+            self._appended = 0  # if it fails, the next attempt is as many labels away
             self._compact()
 
     def _write(self, index: int, mark: Mark | None, *, undoes: bool = False) -> None:
@@ -220,9 +225,19 @@ class LabellingSession:
 
     def _compact(self) -> None:
         """Labels into the labels file; of the journal only what is no label remains."""
+        if self.path.exists() and _stamp(self.path) != self._stamp:
+            raise InputError(
+                f"cannot write {self.path}: something else has changed it; what was said since is "
+                f"in {self._journal.path.name}, and drum2midi label, started anew, adds it"
+            )
         labels = self.labels
         if labels.labels or self.path.exists():
-            write_labels(labels, self.path)
+            try:
+                write_labels(labels, self.path)
+            except InputError as error:
+                kept = f"what was said is in {self._journal.path.name}"
+                raise InputError(f"{error}; {kept}") from None
+            self._stamp = _stamp(self.path)
         skips = (
             _fields(self.state.slices[index].onset, mark) | {"before": True}
             for index, mark in self.state.marks.items()
@@ -230,6 +245,15 @@ class LabellingSession:
         )
         self._journal.rewrite(skips)
         self._appended = 0
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Tells a file from what it was before it was written anew."""
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def labels_file(folder: Path, who: str) -> Path:

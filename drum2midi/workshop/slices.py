@@ -69,12 +69,15 @@ class Slices:
         Seconds of a clip, and how many of them lie before the onset.
     slices : tuple of Slice
         By onset.
+    seconds : float, optional
+        How long the song was; unknown of what was sliced before that was written down.
     """
 
     audio: Path
     length: float
     preroll: float
     slices: tuple[Slice, ...]
+    seconds: float | None = None
 
 
 def read_slices(folder: str | Path) -> Slices:
@@ -102,11 +105,13 @@ def read_slices(folder: str | Path) -> Slices:
                     raise
                 raise line.error(f"not a slice ({error})") from None
         length, preroll = float(document["length"]), float(document["preroll"])
+        seconds = float(document["seconds"]) if "seconds" in document else None
     except (KeyError, TypeError) as error:
         raise InputError(f"{index}, line 1: not slices of drum2midi ({error})") from None
     if not slices:
         raise InputError(f"{index}: has no slices in it")
-    return Slices(audio, length, preroll, tuple(sorted(slices, key=lambda one: one.onset)))
+    ordered = tuple(sorted(slices, key=lambda one: one.onset))
+    return Slices(audio, length, preroll, ordered, seconds)
 
 
 def slices_index(slices: Slices, folder: Path) -> str:
@@ -118,6 +123,8 @@ def slices_index(slices: Slices, folder: Path) -> str:
         "length": slices.length,
         "preroll": slices.preroll,
     }
+    if slices.seconds is not None:
+        head["seconds"] = slices.seconds
     rows = (
         {
             "clip": one.clip.relative_to(folder).as_posix(),

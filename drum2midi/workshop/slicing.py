@@ -123,7 +123,8 @@ def slice_song(
     if not onsets:
         raise InputError(f"{song}: no hit to be heard")
     slices = _described(onsets, hits, activations, listener, folder)
-    result = Slices(song, settings.length, settings.preroll, slices)
+    seconds = round(len(activations.classes) / activations.frame_rate, 2)
+    result = Slices(song, settings.length, settings.preroll, slices, seconds)
     _write(result, folder, rate)
     return result
 

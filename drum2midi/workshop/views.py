@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from drum2midi.audio import read_audio
+from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, mel_filters, mel_power
 from drum2midi.workshop.slices import Slices
 
@@ -27,6 +29,8 @@ _SEEN: Final = (0.6, 0.9)
 """Seconds before and after the onset that the picture shows."""
 _HEARD: Final = (1.0, 1.5)
 """Likewise of what is played around a hit."""
+_SAME_LENGTH: Final = 0.1
+"""Seconds by which a song may be longer or shorter than it was when it was sliced."""
 _SETTINGS: Final = FeatureSettings(hop=147)
 _FLOOR_DB: Final = -70.0
 _INK, _CLIP, _OTHER, _QUIET = "#24343f", "#f4b942", "#9fb0b9", "#5d6f79"
@@ -42,13 +46,19 @@ class Views:
     Raises
     ------
     InputError
-        If the song cannot be read.
+        If the song cannot be read, or is not as long as the one that was sliced.
     """
 
     def __init__(self, slices: Slices) -> None:
         self._slices = slices
         self._rate = _SETTINGS.sample_rate
         self._song = read_audio(slices.audio, sample_rate=self._rate).samples
+        seconds = len(self._song) / self._rate
+        if slices.seconds is not None and abs(seconds - slices.seconds) > _SAME_LENGTH:
+            raise InputError(
+                f"{slices.audio}: {seconds:.1f} s long, but what was sliced had "
+                f"{slices.seconds:.1f} s; slice it anew, or give it its old name back"
+            )
         self._drawing = Lock()
         self._pictures = lru_cache(maxsize=64)(self._draw)
 
@@ -64,10 +74,13 @@ class Views:
         soundfile.write(file, samples, self._rate, subtype="PCM_16", format="WAV")
         return file.getvalue()
 
-    def picture(self, index: int) -> bytes:
-        """Waveform and mel spectrogram around the hit, as PNG."""
+    def picture(self, index: int, *, wanted: Callable[[], bool] = lambda: True) -> bytes | None:
+        """Waveform and mel spectrogram around the hit, as PNG; none if it is no longer wanted.
+
+        Pictures are drawn one after the other.
+        """
         with self._drawing:
-            return self._pictures(index)
+            return self._pictures(index) if wanted() else None
 
     def _passage(self, start: float, end: float) -> NDArray[np.float32]:
         """Samples between two times; silence where the song is not."""
