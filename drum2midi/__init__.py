@@ -31,12 +31,20 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
+
+
 def __getattr__(name: str) -> Any:
     # Imported at first use, so that `drum2midi --help` does not wait for numpy.
     if name == "transcribe":
         from drum2midi.pipeline import transcribe
 
         return transcribe
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("drum2midi")
     if name in __all__:
         from drum2midi import transcription
 

@@ -35,7 +35,7 @@ _LOUDEST: Final = 1e6  # what is more is no sample but damage
 _AV_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov", ".webm", ".mka"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Audio:
     """Mono samples, float32, shape (n,), at `sample_rate` hertz."""
 
@@ -265,4 +265,6 @@ def _passage(
         if last is not None and at >= last:
             break
     if given == 0:
+        if last is not None and at >= last:
+            raise InputError(f"{path}: nothing is left between {start:g} and {end:g} s")
         raise InputError(f"{path}: is only {at / rate:.1f} s long, the passage begins later")

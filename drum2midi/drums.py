@@ -10,8 +10,8 @@ The staff positions are those of the Percussive Arts Society's guide (N. Weinber
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import astuple, dataclass
+from typing import Any, Final, Literal
 
 Notehead = Literal["normal", "x", "circle-x", "diamond"]
 ScoringClass = Literal["KD", "SD", "TT", "HH", "CY"]
@@ -53,6 +53,16 @@ class Drum:
 
     def __str__(self) -> str:
         return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _same, astuple(self)
+
+
+def _same(name: str, *fields: Any) -> Drum:
+    """A drum that was copied or came from another process: the vocabulary's own object."""
+    drum = Drum(name, *fields)
+    known = BY_NAME.get(name)
+    return known if known is not None and known == drum else drum
 
 
 KICK: Final = Drum("kick", 36, "Bass Drum 1", "F", 4, "normal", FEET, "KD")

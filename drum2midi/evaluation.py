@@ -68,7 +68,7 @@ class Score:
         return 2.0 * self.matched / total if total else 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """All metrics of one pair; None for what one of the two does not tell."""
 

@@ -108,12 +108,19 @@ def mel_power(
     -------
     float32, shape (1 + samples // hop, bands)
         As if zeros surrounded the audio.
+
+    Raises
+    ------
+    ValueError
+        If a block is a single sample, or stereo.
     """
     window, hop = settings.window, settings.hop
     half = window // 2
     needed = window + (_CHUNK_FRAMES - 1) * hop
     pending, samples, parts = np.zeros(half, np.float32), 0, []
     for block in blocks:
+        if np.ndim(block) != 1:
+            raise ValueError(f"a block is {np.ndim(block)}-dimensional; give blocks of mono audio")
         samples += len(block)
         pending = np.concatenate((pending, block))
         while len(pending) >= needed:

@@ -12,7 +12,12 @@ from typing import Final
 from drum2midi.errors import InputError
 
 WRITTEN_BY: Final = "drum2midi"
-"""What a file that may be written over unasked has near its beginning."""
+
+MARKS: Final = {
+    ".mid": f"written by {WRITTEN_BY}",
+    ".musicxml": f"<software>{WRITTEN_BY}</software>",
+}
+"""What a file that may be written over unasked has near its beginning, by suffix."""
 
 _HEAD: Final = 4096
 
@@ -44,7 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp's files are private, a user's are not
+        temporary.chmod(0o666 & ~_MASK)  # mkstemp's files are private, a user's are not
         temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -62,7 +67,7 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: the folder is not yours to write in")
 
 
-def is_ours(path: Path, mark: str = WRITTEN_BY) -> bool:
+def is_ours(path: Path, mark: str) -> bool:
     """Whether there is a file that this program wrote, with this mark near its beginning."""
     try:
         with path.open("rb") as file:
@@ -71,7 +76,7 @@ def is_ours(path: Path, mark: str = WRITTEN_BY) -> bool:
         return False
 
 
-def check_ours(path: Path, mark: str = WRITTEN_BY) -> None:
+def check_ours(path: Path, mark: str) -> None:
     """Raise `InputError` if there is a file that this program did not write: perhaps the truth."""
     if not is_ours(path, mark):
         check_new(path)
@@ -114,3 +119,7 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+_MASK: Final = _umask()
+"""Read once: between two threads that read it, it could stay 0 for good."""

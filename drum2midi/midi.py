@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import numpy as np
 
 from drum2midi.drummaps import GM, DrumMap
 from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
 from drum2midi.errors import InputError
-from drum2midi.files import WRITTEN_BY, replacing
+from drum2midi.files import MARKS, replacing
 from drum2midi.form import section_letters
 from drum2midi.transcription import Bar, Grid, Metre, Note, Transcription
 
@@ -113,7 +113,7 @@ def to_mido(
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
     conductor = [
         (0, mido.MetaMessage("track_name", name=_ascii(transcription.title))),
-        (0, mido.MetaMessage("text", text=f"written by {WRITTEN_BY}")),
+        (0, mido.MetaMessage("text", text=MARKS[".mid"])),
     ]
     conductor += [
         (
@@ -257,6 +257,8 @@ def _placed(
     transcription: Transcription, start: int, timing: Timing, drum_map: DrumMap
 ) -> list[tuple[int, int, Note]]:
     """(tick, length, note) of every stroke; no key overlaps itself."""
+    if timing not in get_args(Timing):
+        raise InputError(f"timing {timing!r}: choose {' or '.join(get_args(Timing))}")
     grid = transcription.grid
     if timing == "performed":
         ticks = _played_ticks(transcription.notes, grid, start)

@@ -89,7 +89,7 @@ class PickSettings:
     rhythm: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activations:
     """What the network hears.
 
@@ -189,6 +189,7 @@ class Model:
         progress : callable, optional
             Told the share that is done.
         """
+        features = np.asarray(features, np.float32)
         frames = len(features)
         output = np.empty((frames, len(SCORING_CLASSES) + 2 * len(DRUMS)), np.float32)
         chunks = _chunks(frames)
@@ -263,7 +264,7 @@ def _chunks(frames: int) -> list[tuple[slice, slice]]:
     return chunks
 
 
-def load_model(path: Path | None = None) -> Model:
+def load_model(path: str | Path | None = None) -> Model:
     """Load a model file; the one that ships with drum2midi if no path is given.
 
     Raises
@@ -271,7 +272,7 @@ def load_model(path: Path | None = None) -> Model:
     InputError
         If it is not a model of this program, or of another vocabulary.
     """
-    path = shipped_model() if path is None else path
+    path = shipped_model() if path is None else Path(path)
     return _load_model(path, file_state(path))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -29,7 +30,7 @@ _DRUM_CHANNEL: Final = 9  # channel 10, as people count
 _NOTE_DIGITS: Final = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Performance:
     """Strokes, and the grid under them if it is known.
 
@@ -65,7 +66,8 @@ class Performance:
 
 
 def of_hits(hits: Sequence[Hit]) -> Performance:
-    """Hits that were heard, as something to compare; without a grid."""
+    """Hits that were heard, in any order, as something to compare; without a grid."""
+    hits = sorted(hits, key=attrgetter("onset"))
     return Performance(
         np.array([hit.onset for hit in hits], np.float64),
         tuple(hit.drum.scoring for hit in hits),
@@ -73,12 +75,12 @@ def of_hits(hits: Sequence[Hit]) -> Performance:
     )
 
 
-def read_performance(path: Path, *, beats: Path | None = None) -> Performance:
+def read_performance(path: str | Path, *, beats: Path | None = None) -> Performance:
     """Read a ``.mid``, or a text file with a line "seconds drum [velocity]" for each stroke.
 
     Parameters
     ----------
-    path : Path
+    path : path
         In text, a drum is a scoring class, a name of the vocabulary or a General MIDI note;
         in a ``.mid``, strokes are on channel 10, or on all if nothing is played on that one.
     beats : Path, optional
@@ -89,6 +91,7 @@ def read_performance(path: Path, *, beats: Path | None = None) -> Performance:
     InputError
         If a file is missing or a line cannot be understood; the message names it.
     """
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     is_midi = path.suffix.lower() in (".mid", ".midi")

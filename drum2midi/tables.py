@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from operator import attrgetter
@@ -81,9 +82,9 @@ def read_json(path: Path) -> Transcription:
         If the file cannot be read or is no transcription.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        document = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_no_number)
         bars = [_bar(row) for row in document["bars"]]
-        grid = Grid(tuple(bars), float(document["end"]), float(document["grid_confidence"]))
+        grid = Grid(tuple(bars), _finite(document["end"]), float(document["grid_confidence"]))
         # A file that does not say what swings means eighths.
         value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[EIGHTH])]
         swing = Swing(float(document["swing"]), value)
@@ -96,29 +97,41 @@ def read_json(path: Path) -> Transcription:
             tuple(sorted(hits, key=attrgetter("onset"))),
             grid,
             tuple(notes),
-            float(document["duration"]),
+            _finite(document["duration"]),
             title=str(document["title"]),
             composer=str(document["composer"]),
             swing=swing,
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except _NONSENSE as error:
         raise InputError(f"{path}: is not a transcription as JSON: {error!r}") from None
+
+
+_NONSENSE: Final = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+)  # fmt: skip
+"""What a file that was corrected by hand can bring about."""
 
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a number")
 
 
+def _finite(number: Any) -> float:
+    if not math.isfinite(value := float(number)):
+        raise ValueError(f"{number} is too large")
+    return value
+
+
 def _bar(row: Mapping[str, Any]) -> Bar:
     if not row["beats"]:
         raise ValueError("a bar without beats")
-    return Bar(Metre.parse(row["metre"]), tuple(float(beat) for beat in row["beats"]))
+    return Bar(Metre.parse(row["metre"]), tuple(map(_finite, row["beats"])))
 
 
 def _hit(row: Mapping[str, Any]) -> Hit:
-    onset, confidence = float(row["seconds"]), float(row["confidence"])
+    onset, confidence = _finite(row["seconds"]), _finite(row["confidence"])
     return Hit(onset, BY_NAME[row["drum"]], row["velocity"], confidence)
 
 
@@ -126,19 +139,20 @@ def _note(row: Mapping[str, Any], grid: Grid) -> Note:
     bar, position = row["bar"] - 1, Fraction(row["position"]).limit_denominator(24)
     if not (0 <= bar < len(grid.bars) and 0 <= position < grid.bars[bar].length):
         raise ValueError(f"no place {row['position']} in bar {row['bar']}")
-    if not (isinstance(row["velocity"], int) and 1 <= row["velocity"] <= 127):
+    if not isinstance(row["velocity"], int):
         raise ValueError(f"velocity {row['velocity']}")
-    if not 0.0 <= (row.get("openness") or 0.0) <= 1.0:
-        raise ValueError(f"openness {row['openness']}")
+    openness = None if row.get("openness") is None else float(row["openness"])
+    if not 0.0 <= (openness or 0.0) <= 1.0:
+        raise ValueError(f"openness {openness}")
     return Note(
         bar,
         position,
         BY_NAME[row["drum"]],
         row["velocity"],
-        float(row["seconds"]),
+        _finite(row["seconds"]),
         bool(row["grace"]),
         bool(row.get("roll", False)),
-        row.get("openness"),
+        openness,
     )
 
 

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+def _check_velocity(velocity: int) -> None:
+    if not 1 <= velocity <= 127:
+        raise ValueError(f"velocity {velocity} is not between 1 and 127")
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One stroke on one drum, as it was heard.
@@ -44,6 +49,9 @@ class Hit:
     drum: Drum
     velocity: int
     confidence: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_velocity(self.velocity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +229,9 @@ class Note:
     grace: bool = False
     roll: bool = False
     openness: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_velocity(self.velocity)
 
 
 EIGHTH: Final = Fraction(1, 2)

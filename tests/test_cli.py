@@ -134,7 +134,8 @@ def test_what_lies_beside_the_song_is_not_written_over_unasked(
     song = tmp_path / "beat.wav"
     song.write_bytes(beat_wav.read_bytes())
     truth = tmp_path / "beat.mid"
-    mido.MidiFile(tracks=[mido.MidiTrack()]).save(truth)
+    named = mido.MetaMessage("track_name", name="truth for drum2midi, by hand")
+    mido.MidiFile(tracks=[mido.MidiTrack([named])]).save(truth)
     before = truth.read_bytes()
     assert f"cannot write {truth}: it is there already" in fails(song, folder=tmp_path)
     assert truth.read_bytes() == before

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 from pathlib import Path
 
 import mido
@@ -24,6 +27,14 @@ from drum2midi.drums import (
 from drum2midi.errors import InputError
 from drum2midi.midi import to_mido
 from drum2midi.writers import WriteOptions
+
+
+def test_a_drum_that_was_copied_is_the_same_object() -> None:
+    for drum in DRUMS:
+        assert pickle.loads(pickle.dumps(drum)) is drum
+        assert copy.deepcopy(drum) is drum
+    louder = dataclasses.replace(DRUMS[0], midi=35)
+    assert pickle.loads(pickle.dumps(louder)) == louder != DRUMS[0]
 
 
 def test_known_maps() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from pathlib import Path
 
@@ -88,6 +89,19 @@ def test_a_folder_of_pairs_is_scored(
     strict = [row["precision"] for row in finding["thresholds"]]
     assert strict[-1] >= strict[0]
     assert min(size_of_png(picture)) > 200
+
+
+def test_a_recording_that_cannot_be_read_is_said_before_the_others_are_heard(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(pairs, tmp_path / "pairs"))
+    (folder / "z.wav").write_bytes(b"noise")
+    (folder / "1.mid").rename(folder / "z.mid")
+    (folder / "1.wav").unlink()
+    monkeypatch.setattr("drum2midi.workshop.scoring.read_audio", None)  # none is heard
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(folder)])
+    assert "z.wav: not audio that can be read" in capsys.readouterr().err
 
 
 def test_two_transcriptions_have_a_picture_too(pairs: Path, tmp_path: Path) -> None:

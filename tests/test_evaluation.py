@@ -10,11 +10,12 @@ import mido
 import numpy as np
 import pytest
 
+from drum2midi.drums import KICK, SNARE
 from drum2midi.errors import InputError
 from drum2midi.evaluation import CONFUSION_LABELS, Score, evaluate
 from drum2midi.midi import write_midi
-from drum2midi.references import read_performance
-from drum2midi.transcription import Metre, Transcription
+from drum2midi.references import of_hits, read_performance
+from drum2midi.transcription import Hit, Metre, Transcription
 
 
 def text(path: Path, *lines: str) -> Path:
@@ -37,6 +38,13 @@ def test_a_midi_file_against_itself(two_bars: Transcription, tmp_path: Path) -> 
     assert (result.metre, result.placement) == (True, 1.0)
     assert result.velocity == pytest.approx(1.0, abs=1e-12)
     assert result.confusion.trace() == result.confusion.sum() == 24
+
+
+def test_hits_in_any_order_are_the_same_performance() -> None:
+    hits = [Hit(0.25 * i, (KICK, SNARE)[i % 2], 60 + i) for i in range(16)]
+    by_drum = sorted(hits, key=lambda hit: hit.drum.midi)
+    result = evaluate(of_hits(hits), of_hits(by_drum))
+    assert (result.micro.f, result.velocity) == (1.0, pytest.approx(1.0))
 
 
 def test_exact_figures(tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_long_audio_crosses_chunks(noise: np.ndarray) -> None:
     np.testing.assert_allclose(frames[1510:2490], middle[10:990], rtol=1e-4)
 
 
+def test_what_is_no_block_of_mono_audio_is_said(noise: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="a block is 0-dimensional; give blocks of mono audio"):
+        mel_power(noise, SETTINGS)
+    with pytest.raises(ValueError, match="a block is 2-dimensional"):
+        mel_power([np.stack((noise, noise))], SETTINGS)
+
+
 def test_level_of_the_recording_does_not_matter(noise: np.ndarray) -> None:
     loud, quiet = (log_mel([noise * gain], SETTINGS) for gain in (1.0, 0.01))
     np.testing.assert_allclose(loud, quiet, atol=1e-3)

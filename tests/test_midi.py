@@ -302,3 +302,16 @@ def test_nothing_half_written(two_bars: Transcription, tmp_path: Path) -> None:
         write_midi(two_bars, tmp_path / "none" / "a.mid")
     write_midi(two_bars, tmp_path / "a.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mid"]
+
+
+def test_a_timing_that_there_is_not(two_bars: Transcription) -> None:
+    with pytest.raises(InputError, match="timing 'swung': choose grid or performed"):
+        to_mido(two_bars, timing="swung")  # type: ignore[arg-type]
+
+
+def test_velocities_are_those_of_midi(two_bars: Transcription) -> None:
+    for velocity in (0, 128):
+        with pytest.raises(ValueError, match=f"velocity {velocity} is not between 1 and 127"):
+            replace(two_bars.notes[0], velocity=velocity)
+        with pytest.raises(ValueError, match=f"velocity {velocity} is not between 1 and 127"):
+            replace(two_bars.hits[0], velocity=velocity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -81,6 +82,14 @@ def test_pages_are_numbered(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(written)
     shorter = write_pages(read_score(BACKBEAT), tmp_path / "a.svg")
     assert list(tmp_path.iterdir()) == list(shorter) == [tmp_path / "a.svg"]
+
+
+def test_pages_are_drawn_in_any_thread(tmp_path: Path) -> None:
+    song = CASES["backbeat"].read()
+    write_pages(song, tmp_path / "a.svg")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(write_pages, song, tmp_path / "b.svg").result()
+    assert (tmp_path / "b.svg").read_bytes() == (tmp_path / "a.svg").read_bytes()
 
 
 def test_a_second_page_is_not_written_over_another_drawing(tmp_path: Path) -> None:

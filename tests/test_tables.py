@@ -61,7 +61,10 @@ def test_json_keeps_rolls_and_openness(tmp_path: Path) -> None:
         ({"velocity": 64.5}, "velocity 64.5"),
         ({"position": float("inf")}, "Infinity is not a number"),
         ({"openness": 2}, "openness 2"),
-        ({"openness": "wide"}, "not supported between"),
+        ({"openness": "wide"}, "wide"),
+        ({"openness": []}, "list"),
+        ({"position": "1/0"}, "ZeroDivisionError"),
+        ({"seconds": "1e999"}, "1e999 is too large"),
         ({"confidence": "high"}, "high"),
         ({"seconds": "soon"}, "soon"),
     ],
@@ -82,6 +85,8 @@ def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_pat
         ({"swung": "32"}, "'32'"),
         ({"swing": float("nan")}, "NaN is not a number"),
         ({"end": 0}, "beats that go forward"),
+        ({"end": "1e999"}, "1e999 is too large"),
+        ({"bars": [{"metre": 4, "beats": [0]}]}, "AttributeError"),
         ({"end": 1e400}, "Infinity is not a number"),
         ({"bars": [{"metre": "4/4", "beats": []}]}, "a bar without beats"),
         ({"bars": [{"metre": "4/4", "beats": ["soon"]}]}, "soon"),
@@ -95,7 +100,15 @@ def test_a_grid_that_cannot_be(change: dict[str, object], reason: str, tmp_path:
         Transcription.load(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"bars": [{"metre": "4"}]}'])
+def test_an_editor_that_marks_utf_8(tmp_path: Path) -> None:
+    song = CASES["backbeat"].read()
+    song.save(tmp_path / "a.json")
+    text = (tmp_path / "a.json").read_text()
+    (tmp_path / "a.json").write_text(text, encoding="utf-8-sig")
+    assert Transcription.load(tmp_path / "a.json").notes == song.notes
+
+
+@pytest.mark.parametrize("content", ["", "[" * 100_000, "[]", "{}", '{"bars": [{"metre": "4"}]}'])
 def test_other_json(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match="is not a transcription as JSON"):

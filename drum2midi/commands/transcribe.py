@@ -157,7 +157,7 @@ def transcribe_command(
     """
     console.set_up_logging(quiet=quiet, verbose=verbose)
     from drum2midi.audio import check_readable
-    from drum2midi.files import check_ours
+    from drum2midi.files import MARKS, check_ours
     from drum2midi.writers import WriteOptions, check_output, save
 
     options = WriteOptions(
@@ -181,7 +181,7 @@ def transcribe_command(
         targets = output or [source.beside.with_suffix(suffix) for suffix in (".mid", ".musicxml")]
         if not output:
             for target in targets:
-                check_ours(target)
+                check_ours(target, MARKS[target.suffix])
         options = replace(options, recording=source.path)
         for target in targets:
             check_output(target, options)

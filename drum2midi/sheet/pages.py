@@ -24,6 +24,7 @@ from drum2midi.sheet.svg import (
     NAMESPACE,
     PER_MM,
     TEXT,
+    resources,
     sign_at,
     sign_widths,
     tag,
@@ -95,6 +96,7 @@ def _engrave(score: str, width: float, height: float) -> list[ET.Element]:
     """verovio's own pages of a size in millimetres."""
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
+    toolkit.setResourcePath(str(resources()))  # only the thread that imported it knows
     toolkit.setOptions(
         {
             **{f"pageMargin{side}": 0 for side in ("Top", "Bottom", "Left", "Right")},

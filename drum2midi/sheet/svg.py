@@ -110,4 +110,4 @@ def _read_widths(path: Path) -> dict[str, float]:
 
 def resources() -> Path:
     """The folder of verovio's fonts."""
-    return Path(verovio.toolkit().getResourcePath())
+    return Path(verovio.__file__).parent / "data"

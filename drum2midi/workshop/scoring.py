@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.audio import read_audio
+from drum2midi.audio import read_audio, stream_audio
 from drum2midi.casting import cast_parts
 from drum2midi.classifier import Classifier, load_models
 from drum2midi.drums import DRUMS, SCORING_CLASSES
@@ -152,6 +152,8 @@ def score(
     """
     if not any(item.strokes for item in items):
         raise InputError("no labelled stroke to score")
+    for recording in dict.fromkeys(item.audio for item in items):  # before the first is heard
+        next(iter(stream_audio(recording, sample_rate=listener.network.features.sample_rate)), None)
     truth, scores, findings = [], [], []
     for number, item in enumerate(items, 1):
         samples, features, activations = _listen(item, listener)
