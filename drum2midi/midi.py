@@ -314,13 +314,12 @@ def _played_ticks(notes: Sequence[Note], grid: Grid, start: int) -> list[int]:
 def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
     """Ticks of all notes' places, of grace strokes just before them."""
     grid, notes = transcription.grid, transcription.notes
-    # A quarter of triplets or sextuplets, or a roll, is even however the rest swings.
-    thirds = {
-        (note.bar, int(note.position)) for note in notes if note.position.denominator % 3 == 0
-    }
+    # A quarter with other notes than those that swing, or a roll, is even however the rest swings.
+    value = transcription.swing.value
+    other = {(note.bar, int(note.position)) for note in notes if note.position % value}
     ticks = []
     for note, played in zip(notes, _played_ticks(notes, grid, start), strict=True):
-        even = note.roll or (note.bar, int(note.position)) in thirds
+        even = note.roll or (note.bar, int(note.position)) in other
         position = float(note.position)
         position = position if even else float(transcription.swing.played(position))
         tick = start + _ticks(grid.bar_quarters[note.bar]) + _ticks(position)

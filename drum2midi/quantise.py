@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Cost in nats of dividing a quarter so: what is rarer in written drum parts costs more.
 _DIVISIONS: Final[dict[int, float]] = {1: 0.0, 2: 0.1, 4: 0.5, 3: 2.0, 6: 4.5, 8: 4.5}
+# Where eighths swing, triplets are at home and sixteenths are not.
+_SWUNG_DIVISIONS: Final[dict[int, float]] = {1: 0.0, 2: 0.1, 3: 0.5, 4: 2.0, 6: 3.0, 8: 6.0}
 _VALUES: Final[dict[str, tuple[int, ...]]] = {
     "4": (1,),
     "8": (1, 2),
@@ -46,6 +48,7 @@ _VALUES: Final[dict[str, tuple[int, ...]]] = {
 _TRIPLETS: Final = {EIGHTH: 3, SIXTEENTH: 6}
 
 _CHANGE: Final = 1.2  # cost of going from twos to threes or back between beats
+_SWUNG_CHANGE: Final = 0.5  # likewise where eighths swing, which to the ear are thirds already
 _HABIT: Final = 0.7  # weight of what the same beat of other bars does
 _CLASH: Final = 5.0  # cost of two strokes of one drum on one place
 _OUTLIER: Final = 9.0  # cost of an onset from which on it may as well be misplayed or misheard,
@@ -112,7 +115,8 @@ def quantise(
         What was given, or estimated.
     """
     unit = min(Fraction(1), grid.metre.beat)
-    parts = _parts(unit, _DIVISIONS if divisions is None else divisions)
+    allowed = _DIVISIONS if divisions is None else divisions
+    parts = _parts(unit, allowed, _DIVISIONS)
     finest = _FINEST if divisions is None else unit / max(parts)
     rolls = find_rolls(hits, grid) if finest <= _FINEST else ()
     inner = {hit for roll in rolls for hit in roll.hits[1:]}
@@ -124,13 +128,17 @@ def quantise(
             if finest <= value and (divisions is None or triplets not in divisions)
         ]
         swing = estimate_swing(onsets, grid, values=values)
+    if swing != STRAIGHT and swing.value == EIGHTH:
+        parts = _parts(unit, allowed, _SWUNG_DIVISIONS)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest, swing), swing
 
 
-def _parts(unit: Fraction, divisions: Collection[int]) -> dict[int, float]:
+def _parts(
+    unit: Fraction, divisions: Collection[int], costs: Mapping[int, float]
+) -> dict[int, float]:
     """Into how many parts a beat can be divided, and what each costs; not at all if none fits."""
-    per_unit = {division * unit: _DIVISIONS[division] for division in divisions}
+    per_unit = {division * unit: costs[division] for division in divisions}
     return {int(n): cost for n, cost in per_unit.items() if n.denominator == 1} or {1: 0.0}
 
 
@@ -192,8 +200,9 @@ def _decode(
         )
         for k in np.unique(index)
     ]
-    chosen = _viterbi(spans, [np.zeros(len(span.choices)) for span in spans])
-    chosen = _viterbi(spans, _habits(spans, chosen))
+    change = _SWUNG_CHANGE if swing != STRAIGHT and swing.value == EIGHTH else _CHANGE
+    chosen = _viterbi(spans, [np.zeros(len(span.choices)) for span in spans], change)
+    chosen = _viterbi(spans, _habits(spans, chosen), change)
     places = [Fraction(0)] * len(onsets)
     for span, choice in zip(spans, chosen, strict=True):
         division, _, slots = span.choices[choice]
@@ -220,7 +229,7 @@ def _span(
     choices = []
     for division, cost in divisions.items():
         per_quarter = float(division / unit)
-        feel = STRAIGHT if per_quarter % 3 == 0 else swing
+        feel = STRAIGHT if unit / division % swing.value else swing
         slots = np.maximum(np.round(feel.written(within) * per_quarter), 0).astype(np.int64)
         error = np.abs(within - feel.played(slots / per_quarter)) * scale
         total = cost + float(_misfit(error, noise).sum())
@@ -250,15 +259,17 @@ def _family(division: int) -> int:
     return 0 if division == 1 else 3 if division % 3 == 0 else 2
 
 
-def _viterbi(spans: Sequence[_Span], extra: Sequence[NDArray[np.float64]]) -> list[int]:
-    """Cheapest choice for every span, changes between twos and threes included."""
+def _viterbi(
+    spans: Sequence[_Span], extra: Sequence[NDArray[np.float64]], change: float
+) -> list[int]:
+    """Cheapest choice for every span, with `change` for each from twos to threes or back."""
     best: NDArray[np.float64] = np.zeros(1)
     families = [0]
     back: list[NDArray[np.int64]] = []
     for span, more in zip(spans, extra, strict=True):
         now = [_family(division) for division, _, _ in span.choices]
-        change = np.array([[_CHANGE * (a and b and a != b) for b in now] for a in families])
-        total = best[:, None] + change
+        changes = np.array([[change * (a and b and a != b) for b in now] for a in families])
+        total = best[:, None] + changes
         back.append(total.argmin(0))
         best = total.min(0) + np.array([cost for _, cost, _ in span.choices]) + more
         families = now
@@ -353,8 +364,8 @@ def _owners(
 
 
 def _sounds(place: Fraction, swing: Swing) -> float:
-    """Quarters since the first bar to where a written place is played; triplets do not swing."""
-    return float(place if place.denominator % 3 == 0 else swing.played(float(place)))
+    """Quarters since the first bar to where a written place is played."""
+    return float(place if place % swing.value else swing.played(float(place)))
 
 
 def _roll_notes(rolls: Sequence[Roll], starts: Mapping[Hit, Fraction], grid: Grid) -> list[Note]:

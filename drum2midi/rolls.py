@@ -119,7 +119,9 @@ def place_roll(
     for index, (hit, step) in enumerate(zip(roll.hits, steps, strict=True)):
         place = step * _FINEST
         bar = bisect_right(edges, place) - 1
-        grace = index < count and steps[index + 1] == step
+        # At the end of the grid there may be no place left after the roll before.
+        taken = after is not None and place <= after
+        grace = taken or (index < count and steps[index + 1] == step)
         rolled = index < count or hit.velocity <= loud
         notes.append(
             Note(bar, place - edges[bar], hit.drum, hit.velocity, hit.onset, grace, rolled)

@@ -66,6 +66,9 @@ def estimate_swing(onsets: Sequence[Onset], grid: Grid, *, values: Collection[Fr
 
 def _swung_eighths(places: NDArray[np.float64]) -> float | None:
     """The ratio, if the off-beats that stand alone between beats agree; places in pairs."""
+    places = np.sort(places)
+    # Hat and kick of one off-beat, played a little apart, are one.
+    places = places[np.diff(places, prepend=-np.inf) > _ON_BEAT]
     pairs = np.floor(places + _ON_BEAT)
     off = places - pairs > _ON_BEAT
     in_pair = Counter(pairs[off].tolist())

@@ -192,15 +192,16 @@ def test_pickup_and_metre_change() -> None:
 @pytest.mark.parametrize(
     ("swing", "ticks"),
     [
-        (Swing(), [0, 120, 240, 360, 480, 600]),
-        (Swing(2 / 3), [0, 160, 320, 400, 480, 640]),
-        (Swing(0.6, Fraction(1, 4)), [0, 144, 240, 384, 480, 624]),
+        (Swing(), [0, 120, 240, 360, 480, 720]),
+        (Swing(2 / 3), [0, 120, 240, 360, 480, 800]),  # sixteenths, even, and then eighths
+        (Swing(0.6, Fraction(1, 4)), [0, 144, 240, 384, 480, 720]),
     ],
 )
-def test_swing_moves_what_lies_between(
+def test_swing_moves_the_notes_that_swing(
     two_bars: Transcription, swing: Swing, ticks: list[int]
 ) -> None:
-    notes = tuple(Note(1, Fraction(i, 4), CLOSED_HAT, 80, 3.0 + i / 8) for i in range(6))
+    places = [Fraction(i, 4) for i in (0, 1, 2, 3, 4, 6)]
+    notes = tuple(Note(1, place, CLOSED_HAT, 80, 3.0 + place / 2) for place in places)
     song = replace(two_bars, notes=notes, swing=swing)
     placed = [tick for tick, _, _ in notes_of(to_mido(song))]
     assert [tick - placed[0] for tick in placed] == ticks

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drum2midi.drums import CLOSED_HAT, CRASH, KICK, OPEN_HAT, PEDAL_HAT, SNARE, Drum
+from drum2midi.drums import CLOSED_HAT, CRASH, KICK, OPEN_HAT, PEDAL_HAT, RIDE, SNARE, Drum
 from drum2midi.errors import InputError
 from drum2midi.gestures import group_onsets
 from drum2midi.quantise import parse_values, quantise
@@ -234,6 +234,37 @@ def test_triplets_of_sixteenths_are_not_swing() -> None:
     notes, swing = quantise(play(grid, written, 0.006), grid)
     assert swing == STRAIGHT
     assert where(notes, grid) == [(q, "snare") for q, _, _ in written]
+
+
+@pytest.mark.parametrize("ratio", [0.6, 2 / 3])
+@pytest.mark.parametrize("parts", [3, 4])
+@pytest.mark.parametrize("bpm", [90.0, 140.0, 180.0])
+def test_a_fill_of_other_notes_in_a_swung_piece(ratio: float, parts: int, bpm: float) -> None:
+    grid = make_grid(8, bpm=bpm)
+    ride = [Hit(float(grid.seconds(q)), RIDE, 90) for bar in range(7)
+            for q in (4 * bar, 4 * bar + 1, 4 * bar + 1 + ratio, 4 * bar + 2, 4 * bar + 3,
+                      4 * bar + 3 + ratio)]  # fmt: skip
+    fill = [Hit(float(grid.seconds(28 + i / parts)), SNARE, 90) for i in range(4 * parts)]
+    notes, swing = quantise([*ride, *fill], grid)
+    assert swing.ratio == pytest.approx(ratio, abs=0.02)
+    snares = [note.bar * 4 + note.position - 28 for note in notes if note.drum == SNARE]
+    assert snares == [Fraction(i, parts) for i in range(4 * parts)]
+    assert {n.position % 1 for n in notes if n.drum == RIDE} == {Fraction(0), Fraction(1, 2)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_loose_shuffle_with_triplet_fills_swings(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    grid = make_grid(16, bpm=180.0)
+    places = [(4 * bar + beat + late, drum) for bar in range(16) for beat in range(4)
+              for late in ((0.0, 2 / 3) if bar % 4 < 3 else (0.0, 1 / 3, 2 / 3))
+              for drum in (CLOSED_HAT, KICK)]  # fmt: skip
+    hits = [Hit(max(0.0, float(grid.seconds(q)) + rng.normal(0.0, 0.008)), drum, 90)
+            for q, drum in places]  # fmt: skip
+    notes, swing = quantise(hits, grid)
+    assert swing.ratio == pytest.approx(2 / 3, abs=0.02)
+    written = [n.position % 1 for n in notes if n.bar % 4 < 3]
+    assert np.mean([place in (0, Fraction(1, 2)) for place in written]) > 0.98
 
 
 def test_fast_shuffle_with_triplets_does_not_swing_in_sixteenths() -> None:

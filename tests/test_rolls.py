@@ -98,6 +98,13 @@ def test_one_roll_after_another() -> None:
     check_sound(hits, notes, grid)
 
 
+def test_rolls_that_meet_at_the_end_of_the_grid() -> None:
+    grid = make_grid(4, bpm=169.0)
+    hits = strokes(6.0, 0.046875, 11, jitter=0.005859375)  # falls into two
+    notes, _ = quantise([*hits, Hit(6.0, KICK, 100)], grid)
+    check_sound([*hits, Hit(6.0, KICK, 100)], notes, grid)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     start=st.floats(0, 9),
