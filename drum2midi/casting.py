@@ -45,6 +45,7 @@ fitted to grooves by `drum2midi.training.parts`."""
 
 _LIKELY: Final = 0.6  # confidence; less sure strokes do not speak for their drum, or against it
 _CLEAR: Final = 0.9  # confidence
+_WITHIN: Final = 0.9  # of a part with kicks or toms, where it may be no more than their sound
 _ONE_IN: Final = 10  # likely strokes is clear, at least
 _PASSED_FOR: Final = ("SD", "TT")  # what other instruments pass for
 _SHADOW: Final = 0.75  # of the toms with a kick, where they are with so many of the kicks
@@ -111,12 +112,23 @@ def _without_unclear(hits: Sequence[Hit], doubtful: Sequence[str]) -> tuple[Hit,
     """
     unclear = set()
     for name in doubtful:
-        heard = [hit.confidence for hit in hits if hit.drum.scoring == name]
-        likely = sum(confidence >= _LIKELY for confidence in heard)
-        clear = sum(confidence >= _CLEAR for confidence in heard)
-        if likely >= FEWEST and _ONE_IN * clear < likely:
+        part = [hit for hit in hits if hit.drum.scoring == name]
+        likely = sum(hit.confidence >= _LIKELY for hit in part)
+        clear = sum(hit.confidence >= _CLEAR for hit in part)
+        judged = likely >= FEWEST or _is_their_sound(part, hits)
+        if judged and _ONE_IN * clear < max(likely, 1):
             unclear.add(name)
     return tuple(hit for hit in hits if hit.drum.scoring not in unclear)
+
+
+def _is_their_sound(part: Sequence[Hit], hits: Sequence[Hit]) -> bool:
+    """Whether a part hardly ever sounds but with a kick or a tom, as what a drum machine's do."""
+    if len(part) < FEWEST:
+        return False
+    name = part[0].drum.scoring
+    others = [hit.onset for hit in hits if hit.drum.scoring in {"KD", "TT"} - {name}]
+    within = sum((np.abs(np.array(others) - hit.onset) < SAME).any() for hit in part)
+    return bool(within >= _WITHIN * len(part))
 
 
 def _without_shadows(hits: Sequence[Hit]) -> tuple[Hit, ...]:

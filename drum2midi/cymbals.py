@@ -80,7 +80,8 @@ def cast_cymbals(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ..
 
 def _keep_to_hats(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...]:
     """Give strokes of the ride, and crowds of crashes, among those of the hats to the hats."""
-    stream = [hit for hit in hits if hit.drum.scoring in ("HH", "CY")]
+    # The foot plays along with the ride as well as with the hats, and says nothing of the stick.
+    stream = [h for h in hits if h.drum.scoring in ("HH", "CY") and h.drum is not PEDAL_HAT]
     wrong = dict(zip(stream, _among_hats(stream, activations), strict=True))
     crashes = np.array([hit.onset for hit in stream if hit.drum is CRASH])
 
@@ -209,8 +210,8 @@ def _without_rebounds(hits: Sequence[Hit]) -> tuple[Hit, ...]:
     last: Hit | None = None
     for hit in (hit for hit in hits if hit.drum is PEDAL_HAT):
         if last is not None and hit.onset - last.onset < _REBOUND:
-            weaker.add(min(hit, last, key=lambda either: either.confidence))
-            last = max(last, hit, key=lambda either: either.confidence)
+            less, last = sorted((hit, last), key=lambda either: either.confidence)
+            weaker.add(less)
         else:
             last = hit
     return tuple(hit for hit in hits if hit not in weaker)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.drums import DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
+from drum2midi.drums import CLOSED_HAT, DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings, log_odds_near
 from drum2midi.peaks import find_peaks
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MEMBERS: Final = tuple(
     tuple(i for i, drum in enumerate(DRUMS) if drum.scoring == name) for name in SCORING_CLASSES
 )
-_OPEN_HAT: Final = DRUMS.index(OPEN_HAT)
+_CLOSED_HAT, _OPEN_HAT, _PEDAL_HAT = (DRUMS.index(d) for d in (CLOSED_HAT, OPEN_HAT, PEDAL_HAT))
 _HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
 GHOST_VELOCITY: Final = 32
 """Snare strokes softer than this are ghost strokes. Most of what is heard where no stroke was,
@@ -85,7 +85,7 @@ def pick_hits(
             gap=settings.gap * activations.frame_rate,
         )
         if column == _CYMBALS:
-            peaks = peaks[~_hats_rather(activations.classes, peaks)]
+            peaks = peaks[~_hats_rather(activations, peaks)]
         for peak in peaks.tolist():
             onset = (peak + _offset(curve, peak)) / activations.frame_rate - settings.delay
             struck = _struck(activations, settings, column, peak, max(0.0, onset))
@@ -119,10 +119,15 @@ def _without_strays(
     return tuple(hit for hit in hits if hit.onset in certain or not is_stray(hit.onset))
 
 
-def _hats_rather(classes: NDArray[np.float32], peaks: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Peaks of the cymbals that are the splash of a hi-hat: one hand plays either."""
-    hats, cymbals = log_odds_near(classes[:, [_HATS, _CYMBALS]], peaks, reach=2).T
-    return np.asarray(hats - cymbals > _RATHER_A_HAT)
+def _hats_rather(activations: Activations, peaks: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Peaks of the cymbals that are the splash of a hi-hat: one hand plays either.
+
+    A hat that the foot closes leaves the hand to the cymbal.
+    """
+    hats, cymbals = log_odds_near(activations.classes[:, [_HATS, _CYMBALS]], peaks, reach=2).T
+    drums = log_odds_near(activations.drums, peaks, reach=1)
+    stick = np.maximum(drums[:, _CLOSED_HAT], drums[:, _OPEN_HAT])
+    return np.asarray((hats - cymbals > _RATHER_A_HAT) & (drums[:, _PEDAL_HAT] <= stick))
 
 
 def least_activation(hit: Hit, threshold: float, settings: PickSettings) -> float:

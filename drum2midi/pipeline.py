@@ -214,6 +214,9 @@ def _inside(
     if passage.end is not None:
         length = min(length, passage.end - passage.start)
     moved = [replace(hit, onset=hit.onset - before) for hit in hits] if before else hits
-    ends = min(length if passage.end is not None else float("inf"), seconds - before - _CUT_OFF)
+    # What may seem to come before the end is the first stroke of what follows.
+    ends = seconds - before - _CUT_OFF
+    if passage.end is not None:
+        ends = min(ends, length - _EARLY)
     inside = [hit for hit in moved if -_EARLY <= hit.onset < ends]
     return tuple(replace(hit, onset=max(0.0, hit.onset)) for hit in inside), length

@@ -73,6 +73,25 @@ def test_snares_or_toms_of_which_hardly_any_is_clear_are_left_out(
     assert list(cast_parts(hits, heard(hits))) == (hits if stay else band)
 
 
+@pytest.mark.parametrize(
+    ("count", "gap", "confidence", "stay"),
+    [
+        (FEWEST, 0.0, 0.5, False),
+        (FEWEST, 0.01, 0.5, False),
+        (FEWEST - 1, 0.0, 0.5, True),
+        (FEWEST, 0.1, 0.5, True),
+        (FEWEST, 0.0, 0.91, True),
+    ],
+)
+def test_a_snare_that_may_be_a_drum_machines_kick(
+    count: int, gap: float, confidence: float, stay: bool
+) -> None:
+    kicks = [Hit(0.25 * (i + 1), KICK, 100, 0.95) for i in range(16)]
+    clicks = [Hit(kick.onset + gap, SNARE, 110, confidence) for kick in kicks[:count]]
+    hits = by_onset([*kicks, *clicks])
+    assert list(cast_parts(hits, heard(hits))) == (hits if stay else kicks)
+
+
 def test_unclear_toms_that_play_a_snares_part_are_the_snare() -> None:
     hits = [
         replace(hit, confidence=0.8) if hit.drum is HIGH_TOM else hit for hit in groove(HIGH_TOM)

@@ -86,6 +86,12 @@ def test_a_ride_that_might_be_a_hat_is_one_among_hats() -> None:
     assert [hit.drum for hit in cast_cymbals(hits, activations)].count(OPEN_HAT) == 1
 
 
+def test_the_foot_makes_no_hat_of_a_ride() -> None:
+    drums = [PEDAL_HAT] * 6 + [RIDE, PEDAL_HAT, RIDE_BELL] + [PEDAL_HAT] * 6
+    hits, activations = stream(drums, [4.0] * 6 + [-1.0, 4.0, -1.0] + [4.0] * 6)
+    assert list(cast_cymbals(hits, activations)) == hits
+
+
 @pytest.mark.parametrize(("crashes", "left"), [(7, 7), (9, 0)])
 def test_crowds_of_crashes_among_hats_are_hats(crashes: int, left: int) -> None:
     ends = [CLOSED_HAT] * 4
@@ -116,6 +122,8 @@ def test_no_foot_comes_down_twice_at_once() -> None:
     assert left(0.06, 0.9, 0.8) == [0.9]
     assert left(0.06, 0.8, 0.9) == [0.9]
     assert left(0.05, 0.7, 0.9, 0.8) == [0.9]
+    assert left(0.06, 0.9, 0.9) == [0.9]
+    assert left(0.06, 0.9, 0.9, 0.8) == [0.9, 0.8]  # 0.12 s after the one that stays
     assert left(0.05, 0.9, 0.7, 0.8) == [0.9, 0.8]
     assert left(0.08, 0.9, 0.8) == [0.9, 0.8]
     assert left(0.05, 0.9, 0.8, others=SNARE) == [0.9, 0.8]

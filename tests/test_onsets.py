@@ -73,6 +73,9 @@ def test_one_snare_or_its_rim_but_two_toms_or_cymbals_at_once() -> None:
 def test_a_cymbal_is_not_believed_where_a_hat_is_clearly_likelier() -> None:
     splash = bells((1.0, CLOSED_HAT, 0.9, 90), (1.0, CRASH, 0.6, 90))
     assert [hit.drum for hit in pick_hits(splash, PickSettings())] == [CLOSED_HAT]
+    # The foot leaves the hand free.
+    foot = bells((1.0, PEDAL_HAT, 0.9, 90), (1.0, RIDE, 0.6, 90))
+    assert {hit.drum for hit in pick_hits(foot, PickSettings())} == {PEDAL_HAT, RIDE}
     pedal_under_ride = bells((1.0, CLOSED_HAT, 0.7, 90), (1.0, RIDE, 0.7, 90))
     assert [hit.drum for hit in pick_hits(pedal_under_ride, PickSettings())] == [CLOSED_HAT, RIDE]
 

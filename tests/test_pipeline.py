@@ -38,3 +38,12 @@ def test_bars_are_found_with_the_harmony_of_the_passage(
     passage = read_audio(song, sample_rate=SAMPLE_RATE, start=start, end=end)
     expected = hear_harmony([passage.samples])
     np.testing.assert_allclose(heard["harmony"].frames, expected.frames, atol=1e-3)
+
+
+def test_a_stroke_where_passages_meet_is_in_one_of_them(beat_wav: Path) -> None:
+    whole = pipeline.transcribe(beat_wav).hits
+    for cut in (whole[6].onset, whole[6].onset + 0.004, round(whole[9].onset, 2)):
+        before = pipeline.transcribe(beat_wav, end=cut).hits
+        after = pipeline.transcribe(beat_wav, start=cut).hits
+        onsets = [hit.onset for hit in before] + [cut + hit.onset for hit in after]
+        assert onsets == pytest.approx([hit.onset for hit in whole], abs=0.012)
