@@ -7,6 +7,8 @@ for each section how often every drum is struck at every place of its bars.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST: Final = 4  # bars of a section
+_PHRASE: Final = 4  # bars
+_UNLIKE: Final = 2.0  # times as unlike the bars after it as the next is, and so many strokes more
 _SLOTS: Final = 4  # to the quarter note
 _NEW: Final = 40.0  # bits that a section must save to be one
 _ODD: Final = 12.0  # further bits for one that is not a multiple of four bars long
@@ -43,9 +47,11 @@ def section_starts(transcription: Transcription) -> list[int]:
     bars = transcription.grid.bars
     pickup = len(bars) > 1 and len(bars[0].beats) < bars[0].metre.numerator
     first = int(pickup)
-    struck = _struck(transcription)[first:]
     crashes = {note.bar - first for note in transcription.notes if _is_opening_crash(note)}
-    return [first + bar for bar in _divide(struck, crashes)]
+    starts = _divide(_struck(transcription)[first:], crashes)
+    body = [note for note in transcription.notes if not _is_opening_crash(note)]
+    starts = _after_fills(starts, _struck(replace(transcription, notes=tuple(body)))[first:])
+    return [first + bar for bar in starts]
 
 
 def _is_opening_crash(note: Note) -> bool:
@@ -83,6 +89,21 @@ def _divide(struck: NDArray[np.float64], crashes: set[int]) -> list[int]:
     while ends[-1] > 0:
         ends.append(int(origin[ends[-1]]))
     return [start for _, start in pairwise(ends)][::-1]
+
+
+def _after_fills(starts: Sequence[int], struck: NDArray[np.float64]) -> list[int]:
+    """The same, but where a section would begin with the fill that leads into it.
+
+    Two fills in one section are cheaper to tell than one in each of two; but a fill ends a phrase.
+    """
+    moved: list[int] = []
+    for start, end in pairwise([*starts, len(struck)]):
+        if moved and end - start > _LEAST and (start + 1 - moved[-1]) % _PHRASE == 0:
+            usual = struck[start + 1 : end].mean(axis=0)
+            first, second = (float(np.abs(struck[start + i] - usual).sum()) for i in (0, 1))
+            start += int(first > _UNLIKE * second + _UNLIKE)
+        moved.append(start)
+    return moved
 
 
 def _bits(counts: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ GRACE_GAP: Final = 0.055
 """Seconds; the widest flam, or stroke of a drag."""
 
 _GRACE_SOFTER: Final = 0.85  # velocity of a grace stroke, at most, relative to the next
-_GRACES: Final = 2  # a drag's; more strokes in a row are a roll
+_GRACES: Final = 3  # of a four-stroke ruff; more strokes in a row are a roll
 _CHORD: Final = 0.012  # seconds; strokes of different drums so close are one onset
 
 

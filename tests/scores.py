@@ -190,6 +190,7 @@ CASES: Final[dict[str, Case]] = {
     "triplets": Case("sd xxx xxx xxx xxx", " ".join(["3(8-8-8)"] * 4)),
     "shuffle": Case("rd x-x x-x x-x x-x", " ".join(["3[4 8]"] * 4)),
     "triplet rests": Case("sd -xx --x -x- xx-", "3[r8 8-8] 3[r4 8] 3[r8 4] 3[8 4]"),
+    "triplets of quarters": Case("cr x-x -x- --x -x-", "3[4 4 4] 3[r4 4 4]"),
     "sextuplets": Case(
         "sd xxxxxx x-xx-x xxx--- x-x-xx",
         "6(16-16-16-16-16-16) 6(8-16-8-16) 3(16-16-16) r8 3(8-8-16-16)",
@@ -225,6 +226,9 @@ CASES: Final[dict[str, Case]] = {
     "flam": Case("sd ---- f--- ---- f---", "r4 4 r4 4", graces=2),
     "flam under a hi-hat": Case(
         "hh x-x- x-x- x-x- x-x-\nsd ---- f--- ---- x---", _EIGHTHS, graces=1
+    ),
+    "flams on two drums": Case(
+        "sd ---- f--- ---- ----\nht ---- f--- ---- ----", "r4 4 r2", graces=2
     ),
     "drag": Case("sd ---- d--- ---- ----", "r4 4 r2", graces=2),
     "flam of the feet": Case("bd f--- ---- x--- ----", "R", "4 r4 4 r4", graces=1),

@@ -46,6 +46,21 @@ def test_sections_of_a_poor_transcription(verse_chorus_verse: Transcription, see
     assert {8, 16} <= set(section_starts(song))
 
 
+@pytest.mark.parametrize("crash", ["x--- ---- ---- ----", "."])
+def test_a_fill_ends_a_section(crash: str) -> None:
+    verse = times(7, EIGHTHS) + "|" + REST
+    song = read_score(
+        f"""
+hh {verse}|{times(8, REST)}|{verse}|{times(8, REST)}
+rd {times(8, REST)}|{verse}|{times(8, REST)}|{verse}
+cr {times(8, REST)}|{crash}|{times(7, REST)}|{crash}|{times(7, REST)}|{crash}|{times(7, REST)}
+sd {"|".join([times(7, "---- x--- ---- x---"), "xxxx xxxx xxxx xxxx"] * 4)}
+bd {times(32, "x--- ---- x-x- ----")}
+"""
+    )
+    assert section_starts(song) == [0, 8, 16, 24]
+
+
 def test_one_groove_has_no_letters() -> None:
     assert section_letters(read_score(BACKBEAT, times=40)) == {}
     assert section_letters(read_score("sd .|.|.")) == {}

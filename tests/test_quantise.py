@@ -411,6 +411,17 @@ def test_hands_and_feet_in_any_order_are_onsets_with_every_stroke_once(
     check_sound(strokes, notes, grid)
 
 
+@pytest.mark.parametrize("bpm", [80.0, 120.0])
+def test_a_four_stroke_ruff_is_three_grace_notes(bpm: float) -> None:
+    grid = make_grid(2, bpm=bpm)
+    main = float(grid.seconds(4))
+    ruff = [Hit(main - 0.035 * (3 - i), SNARE, 40) for i in range(3)]
+    notes, _ = quantise([*ruff, Hit(main, SNARE, 95)], grid)
+    assert [(note.bar, note.position, note.grace) for note in notes] == [
+        (1, 0, True), (1, 0, True), (1, 0, True), (1, 0, False)
+    ]  # fmt: skip
+
+
 def test_odd_eighths() -> None:
     grid = make_grid(4, bpm=140, metre="7/8")
     written = [(Fraction(i, 4), CLOSED_HAT, 80) for i in range(0, 56, 2)]

@@ -21,9 +21,10 @@ from sheet_reader import Sheet, check_form, strokes_of
 
 from drum2midi.drums import DRUMS, KICK, SNARE
 from drum2midi.errors import InputError
+from drum2midi.quantise import quantise
 from drum2midi.sheet import to_music21, write_sheet
 from drum2midi.sheet.rhythm import beats, groupings, write_voice
-from drum2midi.transcription import Metre, Swing
+from drum2midi.transcription import Hit, Metre, Swing, Transcription
 
 # Rolls with more strokes than 32nds, or fewer: a tremolo says only how long they are.
 INEXACT = ("dense roll", "roll that misses a stroke")
@@ -216,6 +217,43 @@ def test_a_rest_of_both_voices_is_seen_once(tmp_path: Path) -> None:
     write_sheet(read_score("hh x--- x--- ---- ----\nbd x--- ---- ---- ----"), path)
     hidden = [note for note in Sheet(path).root.iter("note") if note.get("print-object") == "no"]
     assert [(note.findtext("voice"), note.findtext("type")) for note in hidden] == [("2", "half")]
+
+
+def test_a_rest_is_not_hidden_where_the_voice_is_counted_by_it(tmp_path: Path) -> None:
+    """Not in a tuplet, nor under a longer rest of the hands."""
+    path = tmp_path / "sheet.musicxml"
+    song = "sd --x ---- --x x---|-xx- ---- ---- ----\nbd --x x-- --x --x|-xx- x-x- -x ----"
+    write_sheet(read_score(song), path)
+    hidden = [note for note in Sheet(path).root.iter("note") if note.get("print-object") == "no"]
+    assert [(n.findtext("type"), n.find("time-modification")) for n in hidden] == [("16th", None)]
+
+
+def test_inner_beams_of_32nds_stop_at_the_eighth(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.musicxml"
+    write_sheet(read_score("sd xxxxxxxx xxxx ---- ----"), path)
+    beams = [[b.text for b in note.findall("beam")] for note in Sheet(path).root.iter("note")]
+    outer, inner = ([levels[level] for levels in beams if len(levels) > level] for level in (0, 1))
+    go = ["begin", "continue", "continue", "continue", "continue", "continue", "continue", "end"]
+    assert outer == [*go, "begin", "continue", "continue", "end"]
+    assert inner == ["begin", "continue", "continue", "end"] * 3
+
+
+def test_flams_on_two_drums_share_a_stem(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.musicxml"
+    write_sheet(CASES["flams on two drums"].read(), path)
+    graces = [note for note in Sheet(path).root.iter("note") if note.find("grace") is not None]
+    assert [note.find("chord") is not None for note in graces] == [False, True]
+
+
+def test_no_flam_follows_a_tremolo(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.musicxml"
+    grid = read_score("sd .|.|.", bpm=100.0).grid
+    roll = [Hit(0.06 * i, SNARE, 60) for i in range(40)]
+    hits = (*roll, Hit(float(grid.seconds(4)), SNARE, 110))
+    notes, _ = quantise(hits, grid)
+    write_sheet(Transcription(hits, grid, notes, grid.end), path, rolls="tremolo")
+    assert Sheet(path).count("tremolo") > 0
+    assert Sheet(path).count("grace") == 0
 
 
 def test_accents_stand_at_the_stems_end(tmp_path: Path) -> None:

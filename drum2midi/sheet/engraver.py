@@ -31,7 +31,7 @@ from drum2midi.drums import DRUMS, FEET, HANDS, OPEN_HAT, Drum
 from drum2midi.sheet.chord import Chord, Events, Stroke
 from drum2midi.sheet.page import Measure, lay_out
 from drum2midi.sheet.repeats import fold
-from drum2midi.sheet.rhythm import QUARTER, Value
+from drum2midi.sheet.rhythm import QUARTER, Span, Value
 from drum2midi.sheet.tempo import TempoMark
 from drum2midi.transcription import Transcription
 
@@ -173,14 +173,17 @@ def _silence(length: int) -> stream.Voice:
     return stream.Voice([rest], id=str(HANDS))
 
 
-def _rests(events: Events) -> frozenset[int]:
-    """Ticks at which a voice rests."""
-    rests = (value for value, chord in events if chord is None)
-    return frozenset(tick for v in rests for tick in range(v.start, v.start + v.length))
+def _rests(events: Events) -> frozenset[Span]:
+    """A voice's rests, but those of a tuplet, without which it could not be counted."""
+    return frozenset(
+        (value.start, value.length)
+        for value, chord in events
+        if chord is None and value.tuplet is None
+    )
 
 
-def _voice(number: int, events: Events, kit: _Kit, hidden: frozenset[int]) -> stream.Voice:
-    """A voice, with rests at the hidden ticks there but not to be seen."""
+def _voice(number: int, events: Events, kit: _Kit, hidden: frozenset[Span]) -> stream.Voice:
+    """A voice, with the hidden rests there but not to be seen."""
     engraved = stream.Voice(id=str(number))
     stem = "up" if number == HANDS else "down"
     for value, chord in events:
@@ -188,7 +191,7 @@ def _voice(number: int, events: Events, kit: _Kit, hidden: frozenset[int]) -> st
         if chord is None:
             rest = note.Rest(duration=_duration(value, stem))
             rest.fullMeasure = False
-            if hidden.issuperset(range(value.start, value.start + value.length)):
+            if value.tuplet is None and (value.start, value.length) in hidden:
                 rest.style.hideObjectOnPrint = True  # the other voice's says it
             engraved.coreInsert(place, rest)
             continue
@@ -224,8 +227,17 @@ def _chord(
     return engraved
 
 
-def _graces(strokes: Sequence[Stroke], stem: str, kit: _Kit) -> Iterable[note.Unpitched]:
-    """A flam's grace note, or the two or more of a drag under a beam."""
+def _graces(
+    strokes: Sequence[Stroke], stem: str, kit: _Kit
+) -> Iterable[note.Unpitched | percussion.PercussionChord]:
+    """A flam's grace note, those of flams on several drums, or a drag's under a beam."""
+    if len(strokes) > 1 and len({stroke.drum for stroke in strokes}) == len(strokes):
+        heads = [_head(stroke, stem, kit) for stroke in sorted(strokes, key=_height)]
+        both = percussion.PercussionChord(heads)
+        both.duration = duration.GraceDuration("eighth")
+        both.stemDirection = stem
+        yield both
+        return
     for index, stroke in enumerate(strokes):
         engraved = _head(stroke, stem, kit)
         engraved.duration = duration.GraceDuration("eighth" if len(strokes) == 1 else "16th")

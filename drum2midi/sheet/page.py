@@ -100,6 +100,8 @@ def lay_out(transcription: Transcription, *, tremolos: bool = False) -> list[Mea
         )
         metre_before = metre
     _say_how_open(measures)
+    if tremolos:
+        _end_tremolos(measures)
     return measures
 
 
@@ -150,6 +152,18 @@ def _say_how_open(measures: Sequence[Measure]) -> None:
                 if chord and stroke.drum == OPEN_HAT and stroke.half_open != half_open:
                     half_open = stroke.half_open
                     chord.words = "half-open" if half_open else "open"
+
+
+def _end_tremolos(measures: Sequence[Measure]) -> None:
+    """Take away grace notes after a tremolo: they are the roll's own last strokes."""
+    for voice in (HANDS, FEET):
+        rolls = False
+        for measure in measures:
+            for _, chord in measure.voices.get(voice, []):
+                if chord and rolls:
+                    chord.graces = [grace for grace in chord.graces if not grace.roll]
+                rolls = chord is not None and chord.tremolo > 0
+            rolls = rolls and voice in measure.voices
 
 
 def _place(note: Note) -> tuple[int, Fraction, float]:

@@ -38,6 +38,7 @@ class Tuplet:
 
 
 _TRIPLET: Final = Tuplet(3, 2, "eighth")
+_WIDE_TRIPLET: Final = Tuplet(3, 2, "quarter")
 _SEXTUPLET: Final = Tuplet(6, 4, "16th")
 _HALF_TRIPLET: Final = Tuplet(3, 2, "16th")
 
@@ -199,11 +200,28 @@ def write_voice(spans: Sequence[Span], onsets: Sequence[int], *, halves: bool) -
     clashes = _clashes(written)
     if halves:
         for first in (0, 2):
-            if not inside[first] and not inside[first + 1]:
-                (start, length), (_, more) = spans[first : first + 2]
-                rest = _value(start, (length + more) // _STRAIGHT, _STRAIGHT, is_rest=True)
-                written[first : first + 2] = [[rest], []]
+            ticks = inside[first] + inside[first + 1]
+            written[first : first + 2] = _write_half(
+                written[first : first + 2], spans[first], ticks
+            )
     return [value for group in _joined(written, clashes) for value in _beamed(group)]
+
+
+def _write_half(written: list[list[Value]], span: Span, onsets: Sequence[int]) -> list[list[Value]]:
+    """Half a bar, of two beats of one length: a rest, three notes in their time, or as they are."""
+    start, length = span
+    if not onsets:
+        return [[_value(start, 2 * length // _STRAIGHT, _STRAIGHT, is_rest=True)], []]
+    third = 2 * length // 3
+    places = [start + third * index for index in range(3)]
+    if length != QUARTER or not set(places[1:]) <= set(onsets) <= set(places):
+        return written
+    edges: tuple[Edge | None, ...] = ("start", None, "stop")
+    triplet = [
+        Value(place, third, "quarter", 0, place not in onsets, _WIDE_TRIPLET, edge)
+        for place, edge in zip(places, edges, strict=True)
+    ]
+    return [triplet, []]
 
 
 def _is_loose(beat: Sequence[Value]) -> bool:
@@ -365,8 +383,9 @@ def _beams(values: Sequence[Value], run: Sequence[int], place: int) -> tuple[str
     after = values[run[place + 1]] if place + 1 < len(run) else None
     words = []
     for level in range(1, _BEAMS[value.kind] + 1):
-        left = before is not None and _share_beam(before, value, level)
-        right = after is not None and _share_beam(value, after, level)
+        fine = any(values[i].kind == "32nd" for i in run)
+        left = before is not None and _share_beam(before, value, level, fine=fine)
+        right = after is not None and _share_beam(value, after, level, fine=fine)
         if left and right:
             words.append("continue")
         elif left or right:
@@ -376,16 +395,18 @@ def _beams(values: Sequence[Value], run: Sequence[int], place: int) -> tuple[str
     return tuple(words)
 
 
-def _share_beam(left: Value, right: Value, level: int) -> bool:
+def _share_beam(left: Value, right: Value, level: int, *, fine: bool) -> bool:
     """Whether two notes, neighbours in a run, share the beam of a level.
 
     The first beam goes through; the inner ones stop at a rest and where a tuplet begins
-    or ends, so that it can be seen.
+    or ends, so that it can be seen, and at the eighths of a run with 32nds.
     """
     if level == 1:
         return True
     adjacent = left.start + left.length == right.start
     at_edge = left.edge == "stop" or right.edge == "start"
+    if fine and right.start % _EIGHTH == 0 and left.tuplet is None and right.tuplet is None:
+        at_edge = True
     return adjacent and not at_edge and min(_BEAMS[left.kind], _BEAMS[right.kind]) >= level
 
 
