@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.drums import CLOSED_HAT, DRUMS, OPEN_HAT, PEDAL_HAT, SCORING_CLASSES
+from drum2midi.drums import (
+    CLOSED_HAT,
+    DRUMS,
+    OPEN_HAT,
+    PEDAL_HAT,
+    RIDE,
+    RIDE_BELL,
+    SCORING_CLASSES,
+)
 from drum2midi.errors import InputError
 from drum2midi.model import Activations, PickSettings, log_odds_near
 from drum2midi.peaks import find_peaks
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 _MEMBERS: Final = tuple(
     tuple(i for i, drum in enumerate(DRUMS) if drum.scoring == name) for name in SCORING_CLASSES
 )
+_ONE_CYMBAL: Final = {DRUMS.index(RIDE), DRUMS.index(RIDE_BELL)}
 _CLOSED_HAT, _OPEN_HAT, _PEDAL_HAT = (DRUMS.index(d) for d in (CLOSED_HAT, OPEN_HAT, PEDAL_HAT))
 _HATS, _CYMBALS = SCORING_CLASSES.index("HH"), SCORING_CLASSES.index("CY")
 GHOST_VELOCITY: Final = 32
@@ -179,6 +188,8 @@ def _struck(
     struck = [best]
     if SCORING_CLASSES[column] in _SEVERAL:
         struck += [i for i in members if i != best and scores[i] >= settings.second]
+    if set(struck) >= _ONE_CYMBAL:
+        struck.remove(min(_ONE_CYMBAL, key=lambda i: scores[i]))
     confidence = float(activations.classes[peak, column])
     return [
         Hit(onset, DRUMS[i], _velocity(activations, near, i), round(confidence, 3)) for i in struck

@@ -14,6 +14,7 @@ from drum2midi.drums import (
     OPEN_HAT,
     PEDAL_HAT,
     RIDE,
+    RIDE_BELL,
     SCORING_CLASSES,
     SNARE,
     Drum,
@@ -68,6 +69,12 @@ def test_one_snare_or_its_rim_but_two_toms_or_cymbals_at_once() -> None:
     assert [hit.drum for hit in pick_hits(toms, PickSettings())] == [HIGH_TOM, FLOOR_TOM]
     cymbals = bells((1.0, CRASH, 0.9, 90), (1.0, RIDE, 0.4, 90))
     assert [hit.drum for hit in pick_hits(cymbals, PickSettings())] == [CRASH]
+
+
+def test_a_ride_is_struck_on_the_bell_or_beside_it() -> None:
+    for bell, bow, struck in ((0.9, 0.85, RIDE_BELL), (0.85, 0.9, RIDE)):
+        hits = pick_hits(bells((1.0, RIDE_BELL, bell, 90), (1.0, RIDE, bow, 90)), PickSettings())
+        assert [hit.drum for hit in hits] == [struck]
 
 
 def test_a_cymbal_is_not_believed_where_a_hat_is_clearly_likelier() -> None:

@@ -39,7 +39,7 @@ _MACRO_WEIGHT: Final = 0.25
 _TIMBRE: Final = 1.0
 """Of `PickSettings`. From 1 to 1.5 the thresholds that suit it change, and little else."""
 
-_SECOND: Final = 0.8
+_SECOND: Final = 0.9
 """Of `PickSettings`; what timbre makes of a second tom or cymbal is nearer to 0 and 1."""
 
 _GHOST: Final = 0.77
