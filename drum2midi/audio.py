@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,6 +35,9 @@ _BLOCK_SECONDS: Final = 10.0
 _SALVAGE_SECONDS: Final = 0.1
 _LOUDEST: Final = 1e6  # what is more is no sample but damage
 _AV_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov", ".webm", ".mka"})
+
+_TOLD_WITHIN: Final = 64  # bytes from an MP3's start in which its length is told, if it is,
+_LENGTH_MARKS: Final = (b"Xing", b"Info", b"VBRI")  # behind one of these
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +178,7 @@ def check_readable(path: Path) -> None:
 
 def _soundfile_blocks(path: Path) -> _Source:
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with _opened(path) as file:
             yield file.samplerate
             yield from _blocks(file, _BLOCK_SECONDS)
     except soundfile.LibsndfileError as error:
@@ -184,6 +189,49 @@ def _soundfile_blocks(path: Path) -> _Source:
         ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """A file, open.
+
+    Of an MP3 that does not say how long it is libsndfile takes every frame to be as long as the
+    first, and stops where the end then is; what comes through a pipe it reads to the end.
+    """
+    start = _start_of_untold_mp3(path)
+    if start is None or os.name != "posix":
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            yield file
+        return
+    reading, writing = os.pipe()
+    feeder = Thread(target=_feed, args=(path, start, writing), daemon=True)
+    feeder.start()
+    try:
+        with soundfile.SoundFile(reading, closefd=False) as file:
+            yield file
+    finally:
+        os.close(reading)
+        feeder.join()
+
+
+def _feed(path: Path, start: int, writing: int) -> None:
+    """Write a file's bytes from `start` on into a pipe, until nobody reads on."""
+    with suppress(OSError), os.fdopen(writing, "wb") as pipe, path.open("rb") as file:
+        file.seek(start)
+        shutil.copyfileobj(file, pipe)
+
+
+def _start_of_untold_mp3(path: Path) -> int | None:
+    """Where the first frame of an MP3 is in which nothing tells its length; None of other files."""
+    with path.open("rb") as file:
+        head = file.read(10)
+        start = 0
+        if head[:3] == b"ID3" and len(head) == 10:
+            start = 10 + sum(byte << 7 * (3 - place) for place, byte in enumerate(head[6:]))
+        file.seek(start)
+        frame = file.read(_TOLD_WITHIN)
+    is_mp3 = len(frame) > 1 and frame[0] == 0xFF and frame[1] & 0xE6 == 0xE2
+    return start if is_mp3 and not any(mark in frame for mark in _LENGTH_MARKS) else None
 
 
 def _blocks(file: soundfile.SoundFile, seconds: float) -> Iterator[NDArray[np.float32]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def tone(rate: int) -> np.ndarray:
     return (0.4 * np.sin(2 * np.pi * 440 * np.arange(int(SECONDS * rate)) / rate)).astype("f4")
 
 
-def write(path: Path, samples: np.ndarray, rate: int, **options: str) -> Path:
+def write(path: Path, samples: np.ndarray, rate: int, **options: str | float) -> Path:
     soundfile.write(path, samples, rate, **options)
     return path
 
@@ -38,6 +39,32 @@ def test_formats(tmp_path: Path, suffix: str) -> None:
     audio = read_audio(write(tmp_path / f"a.{suffix}", tone(44100), 44100), sample_rate=44100)
     assert audio.duration == pytest.approx(SECONDS, abs=0.06)
     assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.4 / 2**0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\x00\x00\x00\x00\x01\x10" + bytes(144)])
+@pytest.mark.parametrize("bitrates", ["VARIABLE", "CONSTANT"])
+def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path, bitrates: str, tag: bytes) -> None:
+    """As a player of streams, or a program that cuts them, writes it."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 4 * 44100)
+    samples = np.concatenate((noise, 0.003 * noise, 0.003 * noise, 0.003 * noise)).astype("f4")
+    path = write(
+        tmp_path / "told.mp3", samples, 44100, bitrate_mode=bitrates, compression_level=0.5
+    )
+    told = path.read_bytes()
+    frames = tmp_path / "untold.mp3"
+    frames.write_bytes(tag + told[told.index(b"\xff\xfb", told.index(b"\xff\xfb") + 4) :])
+    audio = read_audio(frames, sample_rate=44100)
+    assert audio.duration == pytest.approx(16.0, abs=0.08)
+    whole = read_audio(path, sample_rate=44100).samples
+    late = len(audio.samples) - len(whole)  # nothing tells the coder's silence before it either
+    lag = int(np.argmax(np.correlate(audio.samples[:8192], whole[2048:4096], "valid"))) - 2048
+    assert 0 <= lag <= late
+    np.testing.assert_allclose(
+        audio.samples[lag + 4410 : lag + 44100], whole[4410:44100], atol=0.02
+    )
+    part = read_audio(frames, sample_rate=44100, start=1.0, end=2.0)
+    np.testing.assert_array_equal(part.samples, audio.samples[44100:88200])
+    assert not any(thread.daemon for thread in threading.enumerate())
 
 
 def test_opus(tmp_path: Path) -> None:
