@@ -242,7 +242,7 @@ CASES: Final[dict[str, Case]] = {
     "roll of a bar": Case(
         "sd rrrrrrrr rrrrrrrr rrrrrrrr rrrrrrrr | x--- ---- ---- ----",
         " ".join([_THIRTYSECONDS] * 4) + " | 4 r4 r2",
-        tremolos="2/3 2/3 | 4 r4 r2",
+        tremolos="1/3 | 4 r4 r2",
     ),
     "roll into a stroke": Case(
         "sd ---- ----rrrr x--- ----",

@@ -16,7 +16,7 @@ Place = tuple[int, Fraction, int, bool]
 """Bar, quarters into it, General MIDI note, whether it is a grace stroke."""
 
 _FLAGS = {"eighth": 1, "16th": 2, "32nd": 3}
-_KINDS = {"half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32"}
+_KINDS = {"whole": "1", "half": "2", "quarter": "4", "eighth": "8", "16th": "16", "32nd": "32"}
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,9 @@ def check_form(sheet: Sheet, transcription: Transcription) -> None:
 
 
 # The elements of a note in the order that MusicXML demands.
-_ORDER = ["grace", "chord", "unpitched", "rest", "duration", "instrument", "voice", "type", "dot"]
-_ORDER += ["time-modification", "stem", "notehead", "beam", "notations"]
-_LENGTHS = {"half": 2, "quarter": 1, "eighth": 1 / 2, "16th": 1 / 4, "32nd": 1 / 8}
+_ORDER = ["grace", "chord", "unpitched", "rest", "duration", "tie", "instrument"]
+_ORDER += ["voice", "type", "dot", "time-modification", "stem", "notehead", "beam", "notations"]
+_LENGTHS = {"whole": 4, "half": 2, "quarter": 1, "eighth": 1 / 2, "16th": 1 / 4, "32nd": 1 / 8}
 
 
 def check_note(note: ET.Element, divisions: int) -> None:

@@ -245,6 +245,16 @@ def test_flams_on_two_drums_share_a_stem(tmp_path: Path) -> None:
     assert [note.find("chord") is not None for note in graces] == [False, True]
 
 
+def test_a_roll_over_the_barline_is_tied(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.musicxml"
+    roll = "rrrrrrrr"
+    song = f"sd ---- ---- ---- {roll} | {roll} {roll} {roll} {roll} | {roll} x--- ---- {roll}"
+    write_sheet(read_score(song), path, rolls="tremolo")
+    notes = [n for n in Sheet(path).root.iter("note") if n.find(".//tremolo") is not None]
+    ties = [[tie.get("type") for tie in note.findall("tie")] for note in notes]
+    assert ties == [["start"], ["stop", "start"], ["stop"], []]
+
+
 def test_no_flam_follows_a_tremolo(tmp_path: Path) -> None:
     path = tmp_path / "sheet.musicxml"
     grid = read_score("sd .|.|.", bpm=100.0).grid

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from drum2midi.drums import Drum
 from drum2midi.sheet.rhythm import Span, Value, write_voice
+
+Tie = Literal["start", "continue", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,15 @@ class Chord:
         Lines through the stem, each of which doubles the strokes that the value stands for.
     words : str
         Above the staff; empty for none.
+    tie : {"start", "continue", "stop"}, optional
+        Of a roll that one note is too short for.
     """
 
     strokes: list[Stroke] = field(default_factory=list)
     graces: list[Stroke] = field(default_factory=list)
     tremolo: int = 0
     words: str = ""
+    tie: Tie | None = None
 
     def add(self, stroke: Stroke) -> None:
         """Add a stroke; one of the same drum that is there already becomes its grace stroke."""

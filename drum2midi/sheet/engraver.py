@@ -23,6 +23,7 @@ from music21 import (
     percussion,
     stream,
     tempo,
+    tie,
     volume,
 )
 from music21.common.numberTools import opFrac
@@ -220,6 +221,8 @@ def _chord(
     engraved.duration = _duration(value, stem)
     engraved.stemDirection = stem
     engraved.beams = _beams(value.beams)
+    if chord.tie is not None:
+        engraved.tie = tie.Tie(chord.tie)
     if chord.tremolo:
         lines = expressions.Tremolo()
         lines.numberOfMarks = chord.tremolo

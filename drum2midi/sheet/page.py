@@ -101,7 +101,7 @@ def lay_out(transcription: Transcription, *, tremolos: bool = False) -> list[Mea
         metre_before = metre
     _say_how_open(measures)
     if tremolos:
-        _end_tremolos(measures)
+        _join_tremolos(measures)
     return measures
 
 
@@ -154,16 +154,18 @@ def _say_how_open(measures: Sequence[Measure]) -> None:
                     chord.words = "half-open" if half_open else "open"
 
 
-def _end_tremolos(measures: Sequence[Measure]) -> None:
-    """Take away grace notes after a tremolo: they are the roll's own last strokes."""
+def _join_tremolos(measures: Sequence[Measure]) -> None:
+    """Tie the notes of one roll, and take away its own last strokes before what follows it."""
     for voice in (HANDS, FEET):
-        rolls = False
+        before: Chord | None = None
         for measure in measures:
-            for _, chord in measure.voices.get(voice, []):
-                if chord and rolls:
+            for _, chord in measure.voices.get(voice, [(None, None)]):
+                if chord and before and before.tremolo:
                     chord.graces = [grace for grace in chord.graces if not grace.roll]
-                rolls = chord is not None and chord.tremolo > 0
-            rolls = rolls and voice in measure.voices
+                    if chord.tremolo and chord.shares(before) and not chord.graces:
+                        before.tie = "continue" if before.tie else "start"
+                        chord.tie = "stop"
+                before = chord
 
 
 def _place(note: Note) -> tuple[int, Fraction, float]:

@@ -1,4 +1,4 @@
-"""Rolls as tremolos: one note for a beat's strokes, or for half a bar's."""
+"""Rolls as tremolos: one note for a beat's strokes, or for half a bar's or a bar's."""
 
 from __future__ import annotations
 
@@ -118,11 +118,18 @@ def _in_halves(events: Events, spans: Sequence[Span]) -> Events:
             and chord is not None
             and roll.tremolo == chord.tremolo == _LINES
             and beats.get(before.start) == (value.start, value.length)
-            and roll.strokes[0].drum == chord.strokes[0].drum
-            and not chord.graces
+            and _goes_on_as(roll, chord)
         ):
             length = before.length + value.length
             joined[-1] = replace(before, length=length, kind="half"), roll
         else:
             joined.append((value, chord))
+    if [value.kind for value, _ in joined] == ["half", "half"]:
+        (value, roll), (_, other) = joined
+        if roll and other and roll.tremolo == other.tremolo == _LINES and _goes_on_as(roll, other):
+            return [(replace(value, length=4 * QUARTER, kind="whole"), roll)]
     return joined
+
+
+def _goes_on_as(roll: Chord, other: Chord) -> bool:
+    return roll.strokes[0].drum == other.strokes[0].drum and not other.graces
