@@ -94,6 +94,15 @@ def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
     np.testing.assert_allclose(audio.samples, 0.6 / channels, atol=1e-4)
 
 
+def test_channels_that_would_cancel_each_other(tmp_path: Path) -> None:
+    one = tone(44100)
+    wired = write(tmp_path / "a.wav", np.stack((one, -one), axis=1), 44100)
+    heard = read_audio(wired, sample_rate=44100).samples
+    np.testing.assert_allclose(heard, one, atol=1e-4)
+    wide = write(tmp_path / "b.wav", np.stack((one, -0.85 * one), axis=1), 44100)
+    np.testing.assert_allclose(read_audio(wide, sample_rate=44100).samples, 0.075 * one, atol=1e-4)
+
+
 def test_a_passage(tmp_path: Path) -> None:
     ramp = np.linspace(-1, 1, 44100 * 25, dtype=np.float32)
     path = write(tmp_path / "a.wav", ramp, 44100, subtype="FLOAT")
