@@ -108,7 +108,8 @@ def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
 def _without_unclear(hits: Sequence[Hit], doubtful: Sequence[str]) -> tuple[Hit, ...]:
     """Leave out the strokes of doubtful classes of which fewer than one likely one in ten is clear.
 
-    Of 985 parts of snares or toms in the training split, as heard, one would be lost by it.
+    Of 985 parts of snares or toms in the training split, as heard, one would be lost by it. Where
+    hardly one is likely only a part that never sounds alone is left out, if none of it is clear.
     """
     unclear = set()
     for name in doubtful:

@@ -314,9 +314,12 @@ def _played_ticks(notes: Sequence[Note], grid: Grid, start: int) -> list[int]:
 def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
     """Ticks of all notes' places, of grace strokes just before them."""
     grid, notes = transcription.grid, transcription.notes
-    # A quarter with other notes than those that swing, or a roll, is even however the rest swings.
+    # A quarter with other notes than those that swing is even however the rest swings, and so is a
+    # roll, which leaves what sounds with it as it is.
     value = transcription.swing.value
-    other = {(note.bar, int(note.position)) for note in notes if note.position % value}
+    other = {
+        (note.bar, int(note.position)) for note in notes if not note.roll and note.position % value
+    }
     ticks = []
     for note, played in zip(notes, _played_ticks(notes, grid, start), strict=True):
         even = note.roll or (note.bar, int(note.position)) in other

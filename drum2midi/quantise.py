@@ -128,10 +128,14 @@ def quantise(
             if finest <= value and (divisions is None or triplets not in divisions)
         ]
         swing = estimate_swing(onsets, grid, values=values)
-    if swing != STRAIGHT and swing.value == EIGHTH:
+    if _eighths_swing(swing):
         parts = _parts(unit, allowed, _SWUNG_DIVISIONS)
     places = _decode(onsets, grid, unit, swing, parts)
     return _notes(onsets, places, rolls, grid, finest, swing), swing
+
+
+def _eighths_swing(swing: Swing) -> bool:
+    return swing != STRAIGHT and swing.value == EIGHTH
 
 
 def _parts(
@@ -200,7 +204,7 @@ def _decode(
         )
         for k in np.unique(index)
     ]
-    change = _SWUNG_CHANGE if swing != STRAIGHT and swing.value == EIGHTH else _CHANGE
+    change = _SWUNG_CHANGE if _eighths_swing(swing) else _CHANGE
     chosen = _viterbi(spans, [np.zeros(len(span.choices)) for span in spans], change)
     chosen = _viterbi(spans, _habits(spans, chosen), change)
     places = [Fraction(0)] * len(onsets)

@@ -84,7 +84,7 @@ def read_json(path: Path) -> Transcription:
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_no_number)
         bars = [_bar(row) for row in document["bars"]]
-        grid = Grid(tuple(bars), _finite(document["end"]), float(document["grid_confidence"]))
+        grid = Grid(tuple(bars), _finite(document["end"]), _finite(document["grid_confidence"]))
         # A file that does not say what swings means eighths.
         value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[EIGHTH])]
         swing = Swing(float(document["swing"]), value)
@@ -120,7 +120,7 @@ def _no_number(text: str) -> NoReturn:
 
 def _finite(number: Any) -> float:
     if not math.isfinite(value := float(number)):
-        raise ValueError(f"{number} is too large")
+        raise ValueError(f"{number} is no finite number")
     return value
 
 
@@ -139,7 +139,7 @@ def _note(row: Mapping[str, Any], grid: Grid) -> Note:
     bar, position = row["bar"] - 1, Fraction(row["position"]).limit_denominator(24)
     if not (0 <= bar < len(grid.bars) and 0 <= position < grid.bars[bar].length):
         raise ValueError(f"no place {row['position']} in bar {row['bar']}")
-    if not isinstance(row["velocity"], int):
+    if not isinstance(row["velocity"], int) or isinstance(row["velocity"], bool):
         raise ValueError(f"velocity {row['velocity']}")
     openness = None if row.get("openness") is None else float(row["openness"])
     if not 0.0 <= (openness or 0.0) <= 1.0:

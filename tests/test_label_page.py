@@ -216,8 +216,11 @@ def test_hits_are_heard_and_seen_and_buttons_do_what_keys_do(
     page.get_by_role("button", name="Skip").focus()
     press(page, "Tab", "Shift+Tab", "Enter")  # who walks by Tab presses what has the focus
     at(page, 3)
+    page.get_by_role("button", name="crash").click()  # and the mouse takes it away again
+    press(page, "Enter")
+    at(page, 4)
     assert [line["did"] for line in journal(slices)] == [
-        "label", "skip", "open", "label", "open", "skip"
+        "label", "skip", "open", "label", "open", "skip", "label"
     ]  # fmt: skip
 
 
@@ -316,6 +319,11 @@ def test_what_is_pressed_before_a_hit_is_seen_is_not_of_it(
     page.wait_for_timeout(500)
     at(page, 2)
     assert [line["drums"] for line in journal(slices)] == [["snare"]]
+    # A drum's key was among them: the hit is not labelled without it.
+    expect(page.get_by_text("A key came before this hit was seen.")).to_be_visible()
+    press(page, "Enter")
+    page.wait_for_timeout(300)
+    at(page, 2)
     page.keyboard.down("Escape")
     page.keyboard.down("h")
     page.keyboard.down("Enter")
@@ -323,6 +331,7 @@ def test_what_is_pressed_before_a_hit_is_seen_is_not_of_it(
     at(page, 3)
     page.wait_for_timeout(300)
     at(page, 3)
+    expect(page.get_by_text("A key came before this hit was seen.")).not_to_be_visible()
 
 
 def test_what_is_changed_but_not_confirmed_is_said(page: Any, server: Server) -> None:

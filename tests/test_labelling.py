@@ -20,7 +20,7 @@ import soundfile
 from drum2midi.cli import main
 from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, SNARE
 from drum2midi.errors import InputError
-from drum2midi.workshop.journal import journal_of, warn_of_journal
+from drum2midi.workshop.journal import Journal, journal_of, warn_of_journal
 from drum2midi.workshop.labelling import DRUM_KEYS, LabellingState, Skipped
 from drum2midi.workshop.labels import Clip, Label, Labels, read_labels, write_labels
 from drum2midi.workshop.readers import read_source
@@ -397,6 +397,17 @@ def test_a_journal_that_was_taken_away_is_said(
         session.press("Enter")
     assert session.state.labelled == 1
     session.close()
+
+
+def test_a_journal_leaves_another_that_took_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    first = Journal(path)
+    path.unlink()
+    second = Journal(path)
+    first.close()  # is empty, and would be removed
+    second.append({"did": "skip", "time": 1.0})
+    second.close()
+    assert path.exists()
 
 
 def test_a_file_system_without_locks(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, SNARE
+from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, RIDE, SNARE
 from drum2midi.errors import InputError
 from drum2midi.midi import map_tempo, to_mido, write_midi
 from drum2midi.transcription import Bar, Grid, Metre, Note, Swing, Transcription
@@ -303,6 +303,14 @@ def test_nothing_half_written(two_bars: Transcription, tmp_path: Path) -> None:
         write_midi(two_bars, tmp_path / "none" / "a.mid")
     write_midi(two_bars, tmp_path / "a.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mid"]
+
+
+def test_a_ride_swings_under_a_roll(two_bars: Transcription) -> None:
+    ride = [Note(1, Fraction(i, 2), RIDE, 80, 3.0) for i in range(4)]
+    roll = [Note(1, Fraction(i, 8), SNARE, 60, 3.0, roll=True) for i in range(16)]
+    song = replace(two_bars, notes=(*ride, *roll), swing=Swing(2 / 3))
+    placed = [tick for tick, note, _ in notes_of(to_mido(song)) if note == RIDE.midi]
+    assert [tick - placed[0] for tick in placed] == [0, 320, 480, 800]
 
 
 def test_a_timing_that_there_is_not(two_bars: Transcription) -> None:

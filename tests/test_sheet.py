@@ -253,6 +253,10 @@ def test_a_roll_over_the_barline_is_tied(tmp_path: Path) -> None:
     notes = [n for n in Sheet(path).root.iter("note") if n.find(".//tremolo") is not None]
     ties = [[tie.get("type") for tie in note.findall("tie")] for note in notes]
     assert ties == [["start"], ["stop", "start"], ["stop"], []]
+    bar = f"{roll} {roll} {roll} {roll}"
+    write_sheet(read_score(f"sd {bar}|%|%|%|%|x---"), path, rolls="tremolo", repeats=True)
+    found = [tie.get("type") for tie in Sheet(path).root.iter("tie")]
+    assert found == ["start", *["stop", "start"] * 3, "stop"]
 
 
 def test_no_flam_follows_a_tremolo(tmp_path: Path) -> None:

@@ -162,7 +162,8 @@ def _join_tremolos(measures: Sequence[Measure]) -> None:
             for _, chord in measure.voices.get(voice, [(None, None)]):
                 if chord and before and before.tremolo:
                     chord.graces = [grace for grace in chord.graces if not grace.roll]
-                    if chord.tremolo and chord.shares(before) and not chord.graces:
+                    fresh = chord.graces or any(stroke.accent for stroke in chord.strokes)
+                    if chord.tremolo and chord.shares(before) and not fresh:
                         before.tie = "continue" if before.tie else "start"
                         chord.tie = "stop"
                 before = chord

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from drum2midi.sheet.chord import Chord, Stroke
+from drum2midi.sheet.chord import Chord, Events, Stroke
 from drum2midi.sheet.page import Measure
 
 _LONGEST: Final = 16  # bars of a passage
@@ -62,6 +62,7 @@ def _comes_again(
     return (
         copy.stop <= len(measures)
         and not measures[start].is_pickup
+        and not _is_tied(measures[start], measures[start + length - 1])
         and any(measures[i].voices for i in copy)  # silence is counted, not repeated
         and all(looks[i] == looks[i - again + start] for i in copy)
         and not any(_is_marked(measures[i]) for i in copy)
@@ -71,6 +72,20 @@ def _comes_again(
 def _is_marked(measure: Measure) -> bool:
     """Whether something stands at a bar that a repeat must not pass."""
     return bool(measure.metre or measure.tempo or measure.letter)
+
+
+def _is_tied(first: Measure, last: Measure) -> bool:
+    """Whether a note of a passage is tied to one outside it."""
+    begins = [chord.tie for _, chord in _chords(first, 0) if chord]
+    ends = [chord.tie for _, chord in _chords(last, -1) if chord]
+    return any(tie in ("continue", "stop") for tie in begins) or any(
+        tie in ("continue", "start") for tie in ends
+    )
+
+
+def _chords(measure: Measure, place: int) -> Events:
+    """What stands at a place of each voice."""
+    return [events[place] for events in measure.voices.values() if events]
 
 
 def _look(measure: Measure) -> object:
@@ -84,7 +99,8 @@ def _look(measure: Measure) -> object:
 
 def _chord_look(chord: Chord) -> object:
     graces = [_stroke_look(stroke) for stroke in chord.graces]
-    return sorted(map(_stroke_look, chord.strokes)), graces, chord.tremolo, chord.words
+    heads = sorted(map(_stroke_look, chord.strokes))
+    return heads, graces, chord.tremolo, chord.tie, chord.words
 
 
 def _stroke_look(stroke: Stroke) -> tuple[int, bool, bool]:

@@ -10,7 +10,7 @@ notes (3 ticks) and the 32nds of a triplet (2 ticks).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -381,11 +381,11 @@ def _beams(values: Sequence[Value], run: Sequence[int], place: int) -> tuple[str
     value = values[index]
     before = values[run[place - 1]] if place > 0 else None
     after = values[run[place + 1]] if place + 1 < len(run) else None
+    breaks = _inner_breaks(values, run)
     words = []
     for level in range(1, _BEAMS[value.kind] + 1):
-        fine = any(values[i].kind == "32nd" for i in run)
-        left = before is not None and _share_beam(before, value, level, fine=fine)
-        right = after is not None and _share_beam(value, after, level, fine=fine)
+        left = before is not None and _share_beam(before, value, level, breaks)
+        right = after is not None and _share_beam(value, after, level, breaks)
         if left and right:
             words.append("continue")
         elif left or right:
@@ -395,18 +395,25 @@ def _beams(values: Sequence[Value], run: Sequence[int], place: int) -> tuple[str
     return tuple(words)
 
 
-def _share_beam(left: Value, right: Value, level: int, *, fine: bool) -> bool:
+def _inner_breaks(values: Sequence[Value], run: Sequence[int]) -> frozenset[int]:
+    """Where inner beams stop in a run with 32nds: at each eighth of the beat."""
+    if all(values[index].kind != "32nd" for index in run):
+        return frozenset()
+    first, last = values[0], values[-1]
+    return frozenset(range(first.start, last.start + last.length, _EIGHTH))
+
+
+def _share_beam(left: Value, right: Value, level: int, breaks: Collection[int]) -> bool:
     """Whether two notes, neighbours in a run, share the beam of a level.
 
     The first beam goes through; the inner ones stop at a rest and where a tuplet begins
-    or ends, so that it can be seen, and at the eighths of a run with 32nds.
+    or ends, so that it can be seen, and at `breaks`.
     """
     if level == 1:
         return True
     adjacent = left.start + left.length == right.start
     at_edge = left.edge == "stop" or right.edge == "start"
-    if fine and right.start % _EIGHTH == 0 and left.tuplet is None and right.tuplet is None:
-        at_edge = True
+    at_edge |= right.start in breaks and left.tuplet is None and right.tuplet is None
     return adjacent and not at_edge and min(_BEAMS[left.kind], _BEAMS[right.kind]) >= level
 
 

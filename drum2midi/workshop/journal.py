@@ -73,7 +73,7 @@ class Journal:
         Raises
         ------
         InputError
-            If the disk is full or gone.
+            If the disk is full or gone, or the file was taken away or replaced.
         """
         line, size = _line(fields), os.fstat(self._file.fileno()).st_size
         if not _is_there(self._file, self.path):
@@ -106,7 +106,7 @@ class Journal:
         """Let go of it; an empty one is removed."""
         if self._file.closed:
             return
-        if os.fstat(self._file.fileno()).st_size == 0:
+        if os.fstat(self._file.fileno()).st_size == 0 and _is_there(self._file, self.path):
             self.path.unlink(missing_ok=True)
         self._file.close()
 
@@ -164,7 +164,7 @@ def _is_there(file: FileIO, path: Path) -> bool:
     """Whether a path still leads to an open file."""
     try:
         return os.fstat(file.fileno()).st_ino == path.stat().st_ino
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

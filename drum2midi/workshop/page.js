@@ -17,6 +17,11 @@
     const picture = document.querySelector(".picture");
     picture.style.visibility = "hidden";
     picture.onload = () => { picture.style.visibility = "visible"; };
+    // It was passed, and not drawn, and then come back to: once more.
+    picture.onerror = () => {
+      picture.onerror = null;
+      setTimeout(() => { if (picture.src.endsWith(source)) picture.src = `${source}?again`; }, 300);
+    };
     picture.src = source;
   };
   window.fetchSoon = (...sources) => {
@@ -24,7 +29,7 @@
     soon = new AbortController();
     for (const source of sources) fetch(source, { signal: soon.signal }).catch(() => {});
   };
-  // A key means the hit that is seen: pressed before the next one is there, it means nothing.
+  // A key means the hit that is seen, and says which that is.
   window.press = (key) => {
     if (!window.socket?.connected) return;
     emitEvent("press", [key, Number(document.querySelector(".hit").dataset.hit)]);
@@ -56,6 +61,8 @@
   });
   // The mouse gives nothing the focus: keys stay keys, not presses of what was clicked last.
   document.addEventListener("mousedown", (event) => {
-    if (event.target.closest?.("button, a")) event.preventDefault();
+    if (!event.target.closest?.("button, a")) return;
+    event.preventDefault();
+    document.activeElement?.blur();
   });
 })();

@@ -31,6 +31,10 @@ from drum2midi.workshop.session import LabellingSession
 from drum2midi.workshop.views import Views
 
 HOST: Final = "127.0.0.1"
+_MOVES: Final = ("Enter", "ArrowRight", "ArrowLeft", "u", "Backspace")
+_TOO_SOON: Final = (
+    "A key came before this hit was seen. Look what is ticked, then press Enter again."
+)
 _KEY_OF: Final = {drum: key for key, drum in DRUM_KEYS.items()}
 
 
@@ -169,6 +173,7 @@ class _Page:
     ) -> None:
         self._session, self._run, self._show_all = session, run, show_all
         self._drawn = -1
+        self._missed = False
         files = resources.files("drum2midi.workshop")
         ui.add_css(files.joinpath("page.css").read_text(encoding="utf-8"))
         ui.add_body_html(
@@ -242,14 +247,19 @@ class _Page:
 
     def _press(self, key: str, shown: int) -> None:
         """Pass a key on to the session; what it cannot do is said on the page."""
-        if shown != self._session.state.index:
-            return
         error = ""
-        try:
-            self._session.press(key)
-        except InputError as problem:
-            error = str(problem)
-        self._error.set_text(error)
+        if shown != self._session.state.index:
+            # Were a drum's key dropped alone, the next Enter would label the hit without it.
+            self._missed |= key not in _MOVES
+        elif self._missed and key == "Enter":
+            self._missed = False
+            error = _TOO_SOON
+        else:
+            try:
+                self._session.press(key)
+            except InputError as problem:
+                error = str(problem)
+        self._error.set_text(_TOO_SOON if self._missed else error)
         self._show_all(self)
 
     def _build_head(self) -> None:

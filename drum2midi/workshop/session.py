@@ -253,7 +253,7 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
         facts = path.stat()
     except FileNotFoundError:
         return None
-    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+    return facts.st_size, facts.st_mtime_ns
 
 
 def labels_file(folder: Path, who: str) -> Path:
