@@ -10,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from drum2midi.beats import track_beats
+from drum2midi.beats.follow import _path
 from drum2midi.beats.steady import likely_tempo, steady_line
 from drum2midi.beats.strokes import Strokes
 from drum2midi.drums import CLOSED_HAT, CRASH, DRUMS, HIGH_TOM, KICK, SNARE, Drum
@@ -352,3 +353,44 @@ def test_a_groove_between_the_beats_does_not_bend_a_steady_tempo() -> None:
     grid = track_beats(hits, duration=80)
     beats = 0.5 + 4 * sixteenth * np.arange(4 * bars)
     assert share_found(beats, grid.beat_times[:-1], window=0.03) > 0.98
+
+
+def test_bars_do_not_leave_what_the_whole_piece_speaks_for() -> None:
+    """Half of it knows nothing, the other half is surer of bars that begin a beat later."""
+    states = np.array([(4, place) for place in range(4)])
+    evidence = np.zeros((200, 4))
+    later = (np.arange(200) - 1) % 4
+    evidence[100:, :] = -0.5
+    evidence[np.arange(100, 200), later[100:]] = 0.0
+    path = _path(evidence, states, 0, np.zeros(200, dtype=bool))
+    assert path[:, 1].tolist() == (np.arange(200) % 4).tolist()
+
+
+@pytest.mark.parametrize("tempo", [200.0, 280.0])
+def test_a_recording_that_is_cut_into_its_first_beat(tempo: float) -> None:
+    """Strokes lie in what is left of the beat, however short that is."""
+    beat = 60 / tempo
+    hits = [
+        replace(hit, onset=max(0.0, hit.onset - 0.04))
+        for hit in play(ROCK, eighth=beat / 2, start=0.0)[0]
+    ]
+    grid = track_beats(hits, duration=20.0, tempo=tempo, metre=Metre(4, 4))
+    assert len(grid.bars[0].beats) == 4
+    assert grid.bars[0].beats[0] == pytest.approx(0.0, abs=0.01)
+
+
+@pytest.mark.parametrize("start", [0.02, 5.0])
+def test_a_piece_that_begins_in_another_metre(start: float) -> None:
+    first, *_ = play(WALTZ, bars=12, start=start)
+    then, *_ = play(ROCK, bars=24, start=start + 12 * 1.5)
+    grid = track_beats([*first, *then], duration=80.0)
+    assert len(grid.bars[0].beats) == grid.bars[0].metre.numerator == 3
+    assert str(grid.bars[-1].metre) == "4/4"
+
+
+def test_the_order_of_strokes_at_once_does_not_matter() -> None:
+    hits, *_ = play(ROCK, bars=12, jitter=0.01)
+    hits = [replace(hit, onset=round(hit.onset, 2)) for hit in hits]
+    grid = track_beats(hits, duration=30.0)
+    assert track_beats(hits[::-1], duration=30.0) == grid
+    assert Strokes.of(hits).classes.tolist() == Strokes.of(hits[::-1]).classes.tolist()

@@ -88,14 +88,16 @@ def make_grid(
     lines = _barlines(plan or [(reading.downbeat, reading.count)], zero, len(beats))
     start = _first_beat(beats, int(first), lines, reading.count)
     # What the recording's start leaves of a beat may be too short to be one.
-    start += bool(beats[start + 1] < _SHORTEST_QUARTER * float(written.beat))
+    short = beats[start + 1] < _SHORTEST_QUARTER * float(written.beat)
+    start += bool(short and start < first)  # unless a stroke lies in it
     end = next(line for line in lines if line > last)
     times = beats[start : end + 1].copy()
     if steady and -_BY_A_HAIR < times[0] < 0:
         times -= times[0]  # rather than a first beat that is shorter than the rest
     times[0] = max(times[0], 0.0)
     edges = [0, *(line - start for line in lines if start < line <= end)]
-    return Grid(_bars(times, edges, written), float(times[-1]), confidence)
+    bars = _bars(times, edges, written, pickup=start not in lines)
+    return Grid(bars, float(times[-1]), confidence)
 
 
 def _plan(strokes: Strokes, reading: Reading, metre: Metre) -> list[tuple[int, int]]:
@@ -157,20 +159,25 @@ def _beats(
 
 def _first_beat(beats: NDArray[np.float64], first: int, lines: Sequence[int], count: int) -> int:
     """Index of the beat with which the first bar begins."""
-    start = line = max((line for line in lines if line <= first), default=first)
+    line = max((line for line in lines if line <= first), default=first)
     least = max(line - _LEAD_BARS * count, line % count)
-    while start - count >= least and beats[start - count] >= -_BEFORE_START:
-        start -= count
+    # Lines, not steps of `count`: bars at the start may have another metre than most.
+    start = min(
+        (early for early in lines if least <= early <= line and beats[early] >= -_BEFORE_START),
+        default=line,
+    )
     if beats[start] >= -_BEFORE_START:
         return start
     inside = int(np.searchsorted(beats, -_BEFORE_START))
     return min(inside, first)
 
 
-def _bars(beats: NDArray[np.float64], edges: Sequence[int], metre: Metre) -> tuple[Bar, ...]:
-    """Bars between edges; a first one that is too short is a pickup, others are as they are."""
+def _bars(
+    beats: NDArray[np.float64], edges: Sequence[int], metre: Metre, *, pickup: bool = False
+) -> tuple[Bar, ...]:
+    """Bars between edges; a pickup is too short for its metre, others are as they are."""
     bars = []
-    for first, (a, b) in zip(chain([True], repeat(False)), pairwise(edges), strict=False):
+    for first, (a, b) in zip(chain([pickup], repeat(False)), pairwise(edges), strict=False):
         own = metre if first and b - a < metre.numerator else Metre(b - a, metre.denominator)
         bars.append(Bar(own, tuple(float(beat) for beat in beats[a:b])))
     return tuple(bars)

@@ -109,7 +109,10 @@ def _path(
     allowed = np.zeros(evidence.shape, dtype=bool)
     for count, track in played:
         allowed |= (states[:, 0] == count) & (tracks == track)
-    return states[_decode(np.where(allowed, evidence, _NEVER), states, resting)]
+    chosen = _decode(np.where(allowed, evidence, _NEVER), states, resting)
+    if not trusted[beats, chosen].any():
+        chosen = _decode(np.where(trusted, evidence, _NEVER), states, resting)
+    return states[chosen]
 
 
 def _resting(cells: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -46,7 +46,8 @@ class Strokes:
     @classmethod
     def of(cls, hits: Sequence[Hit]) -> Strokes:
         """The strokes of some hits."""
-        ordered = sorted(hits, key=lambda hit: hit.onset)
+        # Which strokes a random half keeps must not hang on the order of those that are together.
+        ordered = sorted(hits, key=lambda hit: (hit.onset, hit.drum.midi, hit.velocity))
         return cls(
             np.array([hit.onset for hit in ordered], dtype=np.float64),
             np.array([_class_of(hit.drum, hit.velocity) for hit in ordered], dtype=np.int64),
