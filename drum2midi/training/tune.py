@@ -42,7 +42,7 @@ _TIMBRE: Final = 1.0
 _SECOND: Final = 0.9
 """Of `PickSettings`; what timbre makes of a second tom or cymbal is nearer to 0 and 1."""
 
-_GHOST: Final = 0.77
+_GHOST: Final = 0.72
 """Of `PickSettings`. Real recordings alone would have more; on rendered performances, whose
 ghost strokes are all known, more costs more ghost strokes than it saves false ones."""
 
