@@ -115,9 +115,14 @@ def test_a_passage_has_the_strokes_that_the_whole_has(start: float, end: float) 
     whole = [hit.onset - start for hit in transcribe(song).hits]
     part = [hit.onset for hit in transcribe(song, start=start, end=end).hits]
     strange = [onset for onset in part if min(abs(onset - other) for other in whole) >= 0.03]
-    # Less music around it may tip one faint stroke; at the cuts there is none.
+    # Less music around it may tip one faint stroke, which then is there with other cuts too.
     assert len(strange) <= 1
-    assert all(0.3 < onset < end - start - 0.3 for onset in strange)
+    others = [(start - 0.3, end + 0.4), (start + 0.2, end + 0.5)]
+    elsewhere = [[hit.onset + a - start for hit in transcribe(song, start=a, end=b).hits]
+                 for a, b in others]  # fmt: skip
+    near = [onset for onset in strange if not 0.3 < onset < end - start - 0.3]
+    assert all(min(abs(onset - other) for other in found) < 0.03
+               for onset in near for found in elsewhere)  # fmt: skip
     assert part[0] > min(abs(onset) for onset in whole if onset > -0.01) - 0.03
 
 
