@@ -127,8 +127,8 @@ def _is_their_sound(part: Sequence[Hit], hits: Sequence[Hit]) -> bool:
     if len(part) < FEWEST:
         return False
     name = part[0].drum.scoring
-    others = [hit.onset for hit in hits if hit.drum.scoring in {"KD", "TT"} - {name}]
-    within = sum((np.abs(np.array(others) - hit.onset) < SAME).any() for hit in part)
+    others = np.array([hit.onset for hit in hits if hit.drum.scoring in {"KD", "TT"} - {name}])
+    within = sum((np.abs(others - hit.onset) < SAME).any() for hit in part)
     return bool(within >= _WITHIN * len(part))
 
 

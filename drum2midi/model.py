@@ -377,7 +377,7 @@ def _dynamics(stored: Mapping[str, Any] | None) -> Dynamics | None:
     if stored is None:
         return None
     rows = [tuple(map(float, row)) for row in stored["weights"]]
-    # Models of before ranks were weighed have weights of the other half alone.
+    # A file whose rows are half as long weighs no ranks.
     return Dynamics(tuple(row + (0.0,) * TOLD if len(row) == TOLD else row for row in rows))
 
 

@@ -51,7 +51,7 @@ def default_grid(
     count = metre.numerator * (int((last - start) / step / metre.numerator + 1e-9) + 1)
     beats = start + step * np.arange(count + 1, dtype=np.float64)
     edges = range(0, count + 1, metre.numerator)
-    return Grid(_bars(beats, edges, metre), float(beats[-1]), 0.0)
+    return Grid(_bars(beats, edges, metre, pickup=False), float(beats[-1]), 0.0)
 
 
 def make_grid(
@@ -173,7 +173,7 @@ def _first_beat(beats: NDArray[np.float64], first: int, lines: Sequence[int], co
 
 
 def _bars(
-    beats: NDArray[np.float64], edges: Sequence[int], metre: Metre, *, pickup: bool = False
+    beats: NDArray[np.float64], edges: Sequence[int], metre: Metre, *, pickup: bool
 ) -> tuple[Bar, ...]:
     """Bars between edges; a pickup is too short for its metre, others are as they are."""
     bars = []

@@ -110,7 +110,7 @@ def _path(
     for count, track in played:
         allowed |= (states[:, 0] == count) & (tracks == track)
     chosen = _decode(np.where(allowed, evidence, _NEVER), states, resting)
-    if not trusted[beats, chosen].any():
+    if not trusted[beats, chosen].any():  # nor can the parts together do without it
         chosen = _decode(np.where(trusted, evidence, _NEVER), states, resting)
     return states[chosen]
 
