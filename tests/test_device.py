@@ -26,6 +26,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch")
 
 from drum2midi.training.device import mixing  # noqa: E402
 from drum2midi.training.device.fit import DeviceSettings, Pool, _begin, _render, _take, loss  # noqa: E402
+from drum2midi.training.device.sweep import both_ways  # noqa: E402
 from drum2midi.training.device.twin import Twin  # noqa: E402
 
 SETTINGS = FeatureSettings()
@@ -230,6 +231,35 @@ def test_the_twin_computes_what_keras_does() -> None:
         ours = torch.sigmoid(twin(torch.from_numpy(features))).numpy()
     np.testing.assert_allclose(ours, np.asarray(model(features)), atol=2e-6)
     assert np.ptp(ours) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "near"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)], ids=["exact", "rounded"]
+)
+def test_both_ways_at_once_are_pytorchs_recurrent_layers(dtype: torch.dtype, near: float) -> None:
+    torch.manual_seed(3)
+    recurrent = torch.nn.GRU(5, 7, num_layers=2, batch_first=True, bidirectional=True)
+    x, weighed = torch.randn(3, 40, 5, requires_grad=True), torch.randn(3, 40, 14)
+    known = [x, *recurrent.parameters()]
+    theirs, _ = recurrent(x)
+    ours = both_ways(recurrent, x, dtype)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs, atol=near, rtol=0.0)
+    gradients = (torch.autograd.grad((y * weighed).sum(), known) for y in (ours, theirs))
+    for mine, true in zip(*gradients, strict=True):
+        assert mine.shape == true.shape
+        assert float((mine - true).norm() / true.norm()) < near
+
+
+def test_the_twin_learns_the_same_under_autocast() -> None:
+    """On a processor the recurrent layers then go another way."""
+    torch.manual_seed(4)
+    twin = Twin(SETTINGS.bands, TINY).eval()
+    features = torch.randn(2, 60, SETTINGS.bands)
+    plain = twin(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        quick = twin(features)
+    torch.testing.assert_close(quick.float(), plain, atol=0.05, rtol=0.05)
 
 
 def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> None:

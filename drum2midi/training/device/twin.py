@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from drum2midi.training.device.sweep import both_ways
 from drum2midi.training.network import OUTPUTS, NetworkSettings
 
 if TYPE_CHECKING:
@@ -70,9 +71,17 @@ class Twin(nn.Module):  # type: ignore[misc]
         x = x.permute(0, 3, 1, 2).flatten(1, 2)  # bands before channels, as Keras flattens
         x = functional.relu(self.context_norm(self.context(x))).transpose(1, 2)
         x = self.dropout(x).float()
-        with torch.autocast(x.device.type, enabled=False):
+        return self.dense(self.dropout(torch.cat((x, self._context_of(x)), dim=2)))
+
+    def _context_of(self, x: torch.Tensor) -> torch.Tensor:
+        """What the recurrent layers make of (batch, frames, context); autocast is theirs alone."""
+        kind = x.device.type
+        quick = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        with torch.autocast(kind, enabled=False):
+            if kind == "cpu" and quick is not None:
+                return both_ways(self.recurrent, x, quick)
             context, _ = self.recurrent(x)
-        return self.dense(self.dropout(torch.cat((x, context), dim=2)))
+        return context
 
     def keras_weights(self) -> Weights:
         """The weights in the order and the shapes of the Keras model's ``get_weights()``."""
