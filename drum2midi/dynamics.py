@@ -4,8 +4,9 @@ The network tells velocities from some seconds around a stroke. A drummer's soft
 strokes differ by less than two recordings of one drum do; only next to the recording's other
 strokes of the class does a level tell how hard one was. Here each velocity becomes the
 class's mean plus a weighted sum of what sets the stroke apart: the network's own velocity,
-the level of bands at the attack, how far they rose, and the rank of each of these among the
-class's strokes, which compression and limiting leave as it was.
+the level of bands at the attack, how far they rose, how loud it is without what is struck with it
+(`drum2midi.unmix`), and the rank of each of these among the class's strokes, which compression and
+limiting leave as it was.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from drum2midi.drums import SCORING_CLASSES
 from drum2midi.features import FeatureSettings
 from drum2midi.transcription import Hit
+from drum2midi.unmix import DECIBELS, loudness_alone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 BANDS: Final = 12
 """Groups of the features' bands."""
 
-TOLD: Final = 1 + 2 * BANDS
-"""The network's velocity, every group's level and every group's rise."""
+TOLD: Final = 1 + 2 * BANDS + 1
+"""The network's velocity, every group's level, every group's rise and how loud it is alone."""
 
 WEIGHTS: Final = 2 * TOLD
 """Of each of these, and of its rank."""
@@ -35,7 +37,6 @@ WEIGHTS: Final = 2 * TOLD
 FEWEST: Final = 8
 """Strokes of a class without which there is nothing to compare with."""
 
-_DECIBELS: Final = 20.0  # of one unit of the features
 _AFTER: Final = slice(0, 4)  # frames from the onset on in which a stroke is loudest
 _BEFORE: Final = slice(-5, -2)  # frames before it that tell what sounded already
 
@@ -85,12 +86,12 @@ def weigh(
     tuple of Hit
         In the same order; where a class has fewer than `FEWEST` strokes, as they were.
     """
-    out = list(hits)
+    out, alone = list(hits), loudness_alone(hits, features, settings)
     for name, weights in zip(SCORING_CLASSES, dynamics.weights, strict=True):
         own = [i for i, hit in enumerate(hits) if hit.drum.scoring == name]
         if len(own) < FEWEST:
             continue
-        told = describe_strokes([hits[i] for i in own], features, settings)
+        told = describe_strokes([hits[i] for i in own], alone[own], features, settings)
         velocities = told[:, 0].mean() + (told - told.mean(axis=0)) @ np.array(weights)
         for i, velocity in zip(own, np.clip(np.round(velocities), 1, 127).tolist(), strict=True):
             out[i] = replace(hits[i], velocity=int(velocity))
@@ -98,11 +99,15 @@ def weigh(
 
 
 def describe_strokes(
-    hits: Sequence[Hit], features: NDArray[np.float32], settings: FeatureSettings
+    hits: Sequence[Hit],
+    alone: NDArray[np.float64],
+    features: NDArray[np.float32],
+    settings: FeatureSettings,
 ) -> NDArray[np.float64]:
     """What velocities of a class are told by: shape (hits, WEIGHTS).
 
-    The network's velocity, levels and rises in decibels, then where each of these stands among
+    The network's velocity, levels and rises in decibels, `alone` (see
+    `drum2midi.unmix.loudness_alone`; of these hits), then where each of these stands among
     the hits': the share of them that is below it.
     """
     groups = np.array_split(np.arange(settings.bands), BANDS)
@@ -117,7 +122,8 @@ def describe_strokes(
     levels = np.stack([around(_AFTER)[..., g].mean(axis=-1).max(axis=1) for g in groups], axis=1)
     before = np.stack([around(_BEFORE)[..., g].mean(axis=(1, 2)) for g in groups], axis=1)
     velocities = np.array([[hit.velocity] for hit in hits], np.float64)
-    told = np.hstack([velocities, _DECIBELS * levels, _DECIBELS * (levels - before)])
+    risen = DECIBELS * (levels - before)
+    told = np.hstack([velocities, DECIBELS * levels, risen, alone[:, None]])
     return np.hstack([told, _ranks(told)])
 
 

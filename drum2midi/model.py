@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
-from drum2midi.dynamics import TOLD, Dynamics
+from drum2midi.dynamics import TOLD, WEIGHTS, Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, FeatureSettings
 
@@ -376,9 +376,17 @@ def _picking(stored: Mapping[str, Any]) -> PickSettings:
 def _dynamics(stored: Mapping[str, Any] | None) -> Dynamics | None:
     if stored is None:
         return None
-    rows = [tuple(map(float, row)) for row in stored["weights"]]
-    # A file whose rows are half as long weighs no ranks.
-    return Dynamics(tuple(row + (0.0,) * TOLD if len(row) == TOLD else row for row in rows))
+    return Dynamics(tuple(_all_told(tuple(map(float, row))) for row in stored["weights"]))
+
+
+def _all_told(row: tuple[float, ...]) -> tuple[float, ...]:
+    """A class's weights, from a file of before too: without ranks, or how loud each is alone."""
+    levels = TOLD - 1
+    if len(row) == levels:
+        return row + (0.0,) * (WEIGHTS - levels)
+    if len(row) == 2 * levels:
+        return (*row[:levels], 0.0, *row[levels:], 0.0)
+    return row
 
 
 def shipped_model() -> Path:

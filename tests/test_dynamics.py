@@ -35,15 +35,17 @@ def strokes(drum: Drum, levels: list[float]) -> tuple[list[Hit], np.ndarray]:
 
 def test_what_a_stroke_is_told_by() -> None:
     hits, features = strokes(KICK, [1.0, 0.5])
-    told = describe_strokes(hits, features, SETTINGS)
+    told = describe_strokes(hits, np.array([-3.0, -9.0]), features, SETTINGS)
     assert told.shape == (2, WEIGHTS)
     assert told[:, 0].tolist() == [60, 61]
     np.testing.assert_allclose(told[:, 1], [-20.0, -30.0])  # 20 dB a unit
     np.testing.assert_allclose(told[:, 2:13], -40.0)
     np.testing.assert_allclose(told[:, 13], [20.0, 10.0])
-    np.testing.assert_allclose(told[:, 14:TOLD], 0.0)
+    np.testing.assert_allclose(told[:, 14 : TOLD - 1], 0.0)
+    assert told[:, TOLD - 1].tolist() == [-3.0, -9.0]
     np.testing.assert_allclose(told[:, TOLD : TOLD + 2], [[0.25, 0.75], [0.75, 0.25]])
     np.testing.assert_allclose(told[:, TOLD + 2 : TOLD + 13], 0.5)  # all alike
+    np.testing.assert_allclose(told[:, -1], [0.75, 0.25])
 
 
 def test_louder_among_its_like_is_struck_harder() -> None:

@@ -154,11 +154,18 @@ def test_a_model_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
         assert load_model(path) is load_model(path)
 
 
-def test_a_model_of_before_ranks_were_weighed_weighs_none(tmp_path: Path) -> None:
-    rows = [[1.0, *(0.1 * i for i in range(TOLD - 1))]] * 5
-    model = load_model(altered(tmp_path / "old.onnx", dynamics={"weights": rows}))
-    assert model.dynamics is not None
-    assert set(model.dynamics.weights) == {(*rows[0], *(0.0,) * TOLD)}
+def test_weights_of_dynamics_from_before_ranks_and_loudness_alone(tmp_path: Path) -> None:
+    levels = [1.0, *(0.1 * i for i in range(TOLD - 2))]
+    ranks = [float(i) for i in range(TOLD - 1)]
+    for index, (row, wanted) in enumerate(
+        [
+            (levels, [*levels, 0.0, *[0.0] * TOLD]),
+            ([*levels, *ranks], [*levels, 0.0, *ranks, 0.0]),
+        ]
+    ):
+        model = load_model(altered(tmp_path / f"{index}.onnx", dynamics={"weights": [row] * 5}))
+        assert model.dynamics is not None
+        assert set(model.dynamics.weights) == {tuple(wanted)}
 
 
 def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:

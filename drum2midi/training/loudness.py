@@ -21,6 +21,7 @@ from drum2midi.model import Activations, PickSettings
 from drum2midi.onsets import pick_hits
 from drum2midi.training.examples import compose
 from drum2midi.training.pieces import Piece, load_piece
+from drum2midi.unmix import loudness_alone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,13 +86,15 @@ def _rows(
     import mir_eval
 
     hits = pick_hits(heed_recording(activations, mixed, picking), picking)
+    alone = loudness_alone(hits, mixed, features)
     names = np.array([DRUMS[index].scoring for index in piece.drum])
     for name in SCORING_CLASSES:
-        own = [hit for hit in hits if hit.drum.scoring == name]
+        places = [index for index, hit in enumerate(hits) if hit.drum.scoring == name]
+        own = [hits[index] for index in places]
         true = np.flatnonzero(names == name)
         if len(own) < FEWEST or not len(true):
             continue
-        told = describe_strokes(own, mixed, features)
+        told = describe_strokes(own, alone[places], mixed, features)
         pairs = mir_eval.util.match_events(
             piece.frames[true] / features.frame_rate,
             np.array([hit.onset for hit in own]),
