@@ -272,7 +272,10 @@ def _write(
     name = os.fsencode(path)
     with soundfile.SoundFile(name, "w", sound.sample_rate, sound.channels, **options) as file:
         for block in blocks:
-            file.write(block)
+            try:
+                file.write(block)
+            except soundfile.LibsndfileError as error:
+                raise InputError(f"cannot write {path}: {error}") from None
             if progress:
                 progress(min(1.0, file.tell() / sound.frames))
 
@@ -302,7 +305,10 @@ def export_stem(stem: Path, target: Path) -> None:
             ) as file,
         ):
             for block in source.blocks(source.samplerate * 10, dtype="float32"):
-                file.write(np.clip(block, -1.0, 1.0))
+                try:
+                    file.write(np.clip(block, -1.0, 1.0))
+                except soundfile.LibsndfileError as error:
+                    raise InputError(f"cannot write {target}: {error}") from None
 
 
 def check_stem_output(target: Path) -> None:

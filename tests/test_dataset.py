@@ -190,6 +190,24 @@ def test_copies_of_a_song_are_of_one_split(songs: Path, tmp_path: Path) -> None:
     assert sorted(map(len, where.values())) == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "the other way round"])
+def test_songs_that_share_copies_with_a_third_are_one(tmp_path: Path, turned: bool) -> None:
+    def recording(song: str, content: str, split: str | None = None) -> Recording:
+        path = tmp_path / f"{song}-{content}.wav"
+        path.write_text(content)
+        return Recording(path.stem, path, (), song, path, "", "", split)
+
+    held = ("a kick", "b snare", "c hat", "b hat", "a snare", "d ride")
+    mine = [recording(*one.split()) for one in held]
+    published = recording("p", "hat", "test")
+    found = [*mine, published][:: -1 if turned else 1]
+    songs = {r.song for r in building._with_copies_together(found)}
+    assert songs == {"p", "d"}
+    alone = {r.song for r in building._with_copies_together(mine[:: -1 if turned else 1])}
+    assert len(alone) == 2
+    assert "d" in alone
+
+
 def test_a_song_of_ones_own_beside_published_ones_is_for_training(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +266,7 @@ def test_labels_that_leave_the_drum_open_survive_the_disk(tmp_path: Path) -> Non
         assert counts.tolist() == [0, each, each, 0, 0, each]
 
 
-def test_errors_name_file_and_line(tmp_path: Path) -> None:
+def test_errors_name_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(3):
         write_song(tmp_path / "songs", f"song{index}")
     labels = tmp_path / "songs" / "song1.json"
@@ -275,6 +293,10 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
     (out / "mine.txt").write_text("")
     with pytest.raises(InputError, match="there is something there already"):
         build_dataset([tmp_path / "songs"], out, settings=PLAIN)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError, match="it is the current folder"):
+        build_dataset([tmp_path / "songs"], Path(), settings=PLAIN)
     with pytest.raises(InputError, match="three shares, of train"):
         BuildSettings(shares=(0, 1, 1))
     with pytest.raises(InputError, match="three shares, of train"):

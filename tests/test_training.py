@@ -459,6 +459,15 @@ def test_a_codec_neither_shifts_nor_shortens(seed: int) -> None:
     assert np.corrcoef(decoded, clicks)[0, 1] > 0.8
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_nor_does_it_shift_what_begins_late(seed: int) -> None:
+    clicks = place(crack(), [8.0], 10.0)
+    decoded = effects.encode(clicks, np.random.default_rng(seed), rate=RATE)
+    near = slice(int(7.8 * RATE), int(8.4 * RATE))
+    late = np.argmax(np.correlate(decoded[near], clicks[near], "same"))
+    assert abs(late - (near.stop - near.start) // 2) <= 1
+
+
 def test_minutes_can_be_encoded() -> None:
     noise = np.random.default_rng(0).normal(0.0, 0.1, 240 * RATE).astype(np.float32)
     assert effects.encode(noise, np.random.default_rng(1), rate=RATE).shape == noise.shape

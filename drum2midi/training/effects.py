@@ -191,6 +191,10 @@ def _with_aac(audio: Audio, bits: int, rate: int) -> Audio:
 
 def _delay(audio: Audio, copy: Audio, *, most: int) -> int:
     """Samples, 0 to `most`, by which a copy is late."""
-    length = min(len(audio), len(copy), 1 << 18)
+    # From where something sounds: silence is like any other.
+    heard = np.flatnonzero(np.abs(audio) > 0.1 * np.abs(audio).max(initial=0.0))
+    first = max(0, int(heard[0]) - most) if len(heard) else 0
+    audio, copy = audio[first : first + (1 << 18)], copy[first : first + (1 << 18)]
+    length = min(len(audio), len(copy))
     product = scipy.signal.correlate(copy[:length], audio[:length], method="fft")
     return int(np.argmax(product[length - 1 : length + most]))

@@ -64,7 +64,7 @@ def export(
         entry.key, entry.value = METADATA_KEY, describe(features, picking, about, dynamics)
         onnx.save(network, target)
         difference = float(np.abs(_run(target, probe) - expected).max())
-        if difference > TOLERANCE:
+        if not difference <= TOLERANCE:  # nor if either is no number
             raise InputError(
                 f"{path}: not exported; ONNX and Keras differ by {difference:.1e} "
                 f"(at most {TOLERANCE:.0e} is allowed)"

@@ -211,6 +211,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--styled", type=int, default=1500, help="examples of them")
     options = parser.parse_args(argv)
     performances = load_performances(options.grooves)
+    styles = load_styles(options.styles) if options.styles else []
     weights = pulse_weights(performances)
     count, most = options.examples, options.examples + options.styled
     with ProcessPoolExecutor(options.processes) as pool:
@@ -218,8 +219,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         made = [e for e in pool.map(make, range(count), chunksize=32) if e]
         print(f"{len(made)} examples of {count} have a right reading")
         styled: list[Example] = []
-        if options.styles:
-            make = partial(example, performances=load_styles(options.styles), weights=weights)
+        if styles:
+            make = partial(example, performances=styles, weights=weights)
             styled = [e for e in pool.map(make, range(count, most), chunksize=32) if e]
             print(f"{len(styled)} of {options.styled} of styles, too")
     network = fit_ranker(made, styled, members=options.members, held_out=options.held_out)

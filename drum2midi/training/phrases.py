@@ -208,12 +208,13 @@ def _main(
         typer.echo(f"drum2midi: {grooves}: no info.csv in this folder", err=True)
         raise typer.Exit(1)
     performances = load_performances(grooves)
+    songs = load_styles(styles) if styles is not None else []
     seen = [p for i, p in enumerate(performances) if not held_out or i % held_out]
     unseen = [p for i, p in enumerate(performances) if held_out and not i % held_out]
     watch = examples(unseen, count // 8, seed=1) if unseen else []
     train = examples(seen, count)
-    if styles is not None:
-        train += examples(load_styles(styles), styled, seed=2)
+    if songs:
+        train += examples(songs, styled, seed=2)
     typer.echo(f"{len(train)} examples")
     networks = [fit_network(train, watch, epochs=epochs, seed=i) for i in range(members)]
     stacked: dict[str, Any] = {

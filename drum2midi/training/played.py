@@ -14,6 +14,7 @@ import mido
 import numpy as np
 
 from drum2midi.drums import BY_MIDI
+from drum2midi.errors import InputError
 from drum2midi.transcription import Hit
 
 
@@ -47,8 +48,17 @@ def load_performances(folder: Path) -> list[Performance]:
 
 
 def load_styles(folder: Path) -> list[Performance]:
-    """The songs in other metres than 4/4 that `drum2midi.training.styles` wrote."""
-    return [_load(path) for path in sorted(folder.glob("*.mid"))]
+    """The songs in other metres than 4/4 that `drum2midi.training.styles` wrote.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    songs = [_load(path) for path in sorted(folder.glob("*.mid"))]
+    if not songs:
+        raise InputError(f"{folder}: no .mid of drum2midi.training.styles")
+    return songs
 
 
 def _load(path: Path) -> Performance:

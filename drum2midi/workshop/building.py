@@ -164,16 +164,30 @@ def _is_labelled(recording: Recording) -> bool:
 
 
 def _with_copies_together(recordings: Sequence[Recording]) -> list[Recording]:
-    """Recordings of which byte-for-byte copies are there too are of one song, so of one split."""
+    """Recordings of which byte-for-byte copies are there too are of one song, so of one split.
+
+    Songs that share a copy with a third one are of one song as well. A song with a published split
+    keeps its name, and the others take it.
+    """
     sizes = Counter(recording.audio.stat().st_size for recording in recordings)
+    published = {recording.song for recording in recordings if recording.split is not None}
     first: dict[str, str] = {}
-    songs: dict[str, str] = {}
+    joined: dict[str, str] = {}
+
+    def song_of(name: str) -> str:
+        while name in joined:
+            name = joined[name]
+        return name
+
     for recording in recordings:
         if sizes[recording.audio.stat().st_size] > 1:
-            song = first.setdefault(sha256_of(recording.audio), recording.song)
-            if recording.split is None:
-                songs[recording.song] = songs.get(song, song)
-    return [replace(r, song=songs.get(r.song, r.song)) for r in recordings]
+            own = song_of(recording.song)
+            other = song_of(first.setdefault(sha256_of(recording.audio), own))
+            if own in published:
+                own, other = other, own
+            if own != other and own not in published:
+                joined[own] = other
+    return [replace(r, song=song_of(r.song)) for r in recordings]
 
 
 def _check_classes(recordings: Sequence[Recording], settings: BuildSettings) -> None:
