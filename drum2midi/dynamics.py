@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.drums import SCORING_CLASSES
-from drum2midi.features import FeatureSettings
+from drum2midi.features import DECIBELS, FeatureSettings
 from drum2midi.transcription import Hit
-from drum2midi.unmix import DECIBELS, loudness_alone
+from drum2midi.unmix import loudness_alone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

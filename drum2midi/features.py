@@ -18,6 +18,9 @@ import scipy.fft
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DECIBELS: Final = 20.0
+"""Of one unit of the features."""
+
 QUIET_FRAMES: Final = 30
 """Frames of silence that `in_silence` puts before and after."""
 
@@ -150,14 +153,15 @@ def normalise(power: NDArray[np.float32], settings: FeatureSettings) -> NDArray[
 
     A recording without any loud frame, silence, comes out flat at the floor.
     """
-    features = np.full_like(power, (settings.floor_db + 30.0) / 20.0)
+    features = np.full_like(power, (settings.floor_db + 30.0) / DECIBELS)
     reference = reference_level(power)
     if reference > _SILENCE:
         floor = np.float32(10.0 ** (settings.floor_db / 10.0))
         # In pieces: an hour's worth of temporary arrays would be a gigabyte.
         for first in range(0, len(power), _CHUNK_FRAMES):
             some = slice(first, first + _CHUNK_FRAMES)
-            features[some] = (10.0 * np.log10(power[some] / reference + floor) + 30.0) / 20.0
+            level_db = 10.0 * np.log10(power[some] / reference + floor)
+            features[some] = (level_db + 30.0) / DECIBELS
     return features
 
 

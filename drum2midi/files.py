@@ -106,7 +106,7 @@ def check_new_folder(folder: Path) -> None:
     """Raise `InputError` if no folder can be made there, or one with something in it is there."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"cannot write {folder}: there is something there already")
-    if folder.exists() and folder.resolve() == Path.cwd():
+    if folder.resolve() == Path.cwd():
         raise InputError(f"cannot write {folder}: it is the current folder; give a new one")
     if not folder.resolve().parent.is_dir():
         raise InputError(f"cannot write {folder}: there is no folder {folder.parent}")

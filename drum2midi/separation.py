@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -269,15 +270,21 @@ def _write(
 ) -> None:
     big = sound.frames * sound.channels * 4 > _RIFF_BYTES
     options: dict[str, Any] = {"subtype": "FLOAT", "format": "RF64" if big else "WAV"}
-    name = os.fsencode(path)
-    with soundfile.SoundFile(name, "w", sound.sample_rate, sound.channels, **options) as file:
+    name, shape = os.fsencode(path), (sound.sample_rate, sound.channels)
+    with _written(path), soundfile.SoundFile(name, "w", *shape, **options) as file:
         for block in blocks:
-            try:
-                file.write(block)
-            except soundfile.LibsndfileError as error:
-                raise InputError(f"cannot write {path}: {error}") from None
+            file.write(block)
             if progress:
                 progress(min(1.0, file.tell() / sound.frames))
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Where a disk is full, libsndfile raises an error of its own."""
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"cannot write {path}: {error}") from None
 
 
 def export_stem(stem: Path, target: Path) -> None:
@@ -294,6 +301,7 @@ def export_stem(stem: Path, target: Path) -> None:
             shutil.copyfile(stem, temporary)
             return
         with (
+            _written(target),
             soundfile.SoundFile(os.fsencode(stem)) as source,
             soundfile.SoundFile(
                 os.fsencode(temporary),
@@ -305,10 +313,7 @@ def export_stem(stem: Path, target: Path) -> None:
             ) as file,
         ):
             for block in source.blocks(source.samplerate * 10, dtype="float32"):
-                try:
-                    file.write(np.clip(block, -1.0, 1.0))
-                except soundfile.LibsndfileError as error:
-                    raise InputError(f"cannot write {target}: {error}") from None
+                file.write(np.clip(block, -1.0, 1.0))
 
 
 def check_stem_output(target: Path) -> None:

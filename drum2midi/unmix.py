@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drum2midi.features import FeatureSettings
+from drum2midi.features import DECIBELS, FeatureSettings
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-DECIBELS: Final = 20.0
-"""Of one unit of the features."""
 
 FLOOR_DB: Final = -60.0
 """Of a stroke of which nothing is heard."""
@@ -63,8 +60,9 @@ def loudness_alone(
     rises = _rises(moments * settings.frame_rate, features)
     struck = np.zeros((len(drums), len(moments)), bool)
     struck[drum, moment] = True
-    gains = _factorise(rises, struck)
-    return np.maximum(DECIBELS * np.log10(gains[drum, moment] + _TINY), FLOOR_DB)
+    spectra, gains = _factorise(rises, _first_spectra(rises, struck), struck.astype(np.float64))
+    sums = gains[drum, moment] * spectra.sum(axis=0)[drum]
+    return np.asarray(np.maximum(20.0 * np.log10(sums + _TINY), FLOOR_DB))
 
 
 def _moments(onsets: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -91,19 +89,28 @@ def _rises(at: NDArray[np.float64], features: NDArray[np.float32]) -> NDArray[np
     return np.asarray(np.sqrt(np.maximum(after - before, _LEAST * after)).T)
 
 
-def _factorise(rises: NDArray[np.float64], struck: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each drum (rows of `struck`) gives to the sum over bands of each moment."""
-    gains = struck.astype(np.float64)
-    spectra = rises @ gains.T / gains.sum(axis=1) + _TINY
+def _first_spectra(rises: NDArray[np.float64], struck: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A spectrum (bands, drums) for each row of `struck`, from where it is alone if it ever is."""
+    spectra = rises @ struck.T / struck.sum(axis=1) + _TINY
     shapes = rises / (rises.sum(axis=0) + _TINY)
     single = struck & (struck.sum(axis=0) == 1)
     for row, spectrum in zip(single, spectra.T, strict=True):
         if row.sum() >= _ALONE:
             spectrum[:] = np.median(shapes[:, row], axis=1) * rises[:, row].sum(axis=0).mean()
             spectrum += _TINY
+    return np.asarray(spectra)
+
+
+def _factorise(
+    rises: NDArray[np.float64], spectra: NDArray[np.float64], gains: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spectra (bands, drums) and gains (drums, moments) whose product comes near `rises`.
+
+    Those given are what to begin from, and stay as they are.
+    """
     for _ in range(_ROUNDS):
         missing = rises / (spectra @ gains + _TINY)
-        gains *= (spectra.T @ missing) / spectra.sum(axis=0)[:, None]
+        gains = gains * ((spectra.T @ missing) / spectra.sum(axis=0)[:, None])
         missing = rises / (spectra @ gains + _TINY)
-        spectra *= (missing @ gains.T) / (gains.sum(axis=1) + _TINY)
-    return np.asarray(gains * spectra.sum(axis=0)[:, None])
+        spectra = spectra * ((missing @ gains.T) / (gains.sum(axis=1) + _TINY))
+    return spectra, gains

@@ -7,9 +7,10 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+import typer
 
 from drum2midi.errors import InputError
-from drum2midi.training import styles
+from drum2midi.training import patterns, phrases, styles
 from drum2midi.training.played import load_styles, loosen
 from drum2midi.training.styles import Style
 
@@ -56,3 +57,19 @@ def test_without_mma_it_is_said_how_to_get_it(
         styles.write_song(Style("a/b", ("A",), 3, 1.0), tmp_path / "a.mid", seed=0)
     with pytest.raises(InputError, match="no grooves of MMA"):
         styles.write_songs(tmp_path / "out", library=tmp_path)
+
+
+def test_a_folder_without_songs_is_said_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "info.csv").touch()
+    folder = tmp_path / "nowhere"
+    for trainer in (patterns, phrases):
+        monkeypatch.setattr(trainer, "load_performances", lambda _: [])
+    with pytest.raises(SystemExit) as stopped:
+        patterns.main([str(tmp_path), "--styles", str(folder)])
+    assert stopped.value.code == 2
+    with pytest.raises(typer.Exit):
+        phrases._main(tmp_path, styles=folder)
+    said = capsys.readouterr().err
+    assert said.count(f"{folder}: no .mid of drum2midi.training.styles\n") == 2

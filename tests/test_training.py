@@ -236,6 +236,10 @@ def test_train_from_material_to_a_model_that_transcribes(
         with pytest.raises(InputError, match="ONNX and Keras differ"):
             export.export(members[0], refused, SETTINGS, model.picking, {})
         assert not refused.exists()
+    members[0].set_weights([np.full_like(part, np.nan) for part in members[0].get_weights()])
+    with pytest.raises(InputError, match="ONNX and Keras differ by nan"):
+        export.export(members[0], refused, SETTINGS, model.picking, {})
+    assert not refused.exists()
 
 
 def test_what_training_began_from_keeps_its_share(sources: Sources, tmp_path: Path) -> None:

@@ -62,7 +62,11 @@ class Chord:
 
     def shares(self, other: Chord) -> bool:
         """Whether a drum is struck in both."""
-        return any(a.drum == b.drum for a in self.strokes for b in other.strokes)
+        return any(self.has(stroke.drum) for stroke in other.strokes)
+
+    def has(self, drum: Drum) -> bool:
+        """Whether a drum is struck here."""
+        return any(stroke.drum == drum for stroke in self.strokes)
 
 
 Events = list[tuple[Value, Chord | None]]

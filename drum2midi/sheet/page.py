@@ -219,16 +219,21 @@ def _notatable_chords(chords: dict[int, Chord], spans: Sequence[Span]) -> dict[i
 
 
 def _moved(chords: dict[int, Chord], part: range) -> dict[int, Chord]:
-    """Chords of an eighth's time on one grid: the triplet's if any is ternary."""
+    """Chords of an eighth's time on one grid, each grace stroke beside its drum's stroke.
+
+    The grid is the triplet's if any is ternary.
+    """
     step = 2 if any(tick % 6 in (2, 4) for tick in chords) else 3
     placed = {tick: chord for tick, chord in chords.items() if tick % step == 0}
     for tick, chord in chords.items():
         if tick % step == 0:
             continue
-        near = sorted((abs(place - tick), place) for place in part[::step])
-        free = [place for _, place in near if not placed.get(place, Chord()).shares(chord)]
-        target = placed.setdefault(free[0] if free else near[0][1], Chord())
-        target.graces += chord.graces
+        near = sorted(part[::step], key=lambda place: (abs(place - tick), place))
+        # One by one: what stands in one stroke's way need not move the others.
         for stroke in chord.strokes:
+            free = [place for place in near if not placed.get(place, Chord()).has(stroke.drum)]
+            target = placed.setdefault(free[0] if free else near[0], Chord())
+            target.graces += [grace for grace in chord.graces if grace.drum == stroke.drum]
             target.add(stroke)
+        target.graces += [grace for grace in chord.graces if not chord.has(grace.drum)]
     return placed

@@ -16,7 +16,7 @@ import scipy.ndimage
 import scipy.signal
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
-from drum2midi.features import FeatureSettings, normalise, reference_level
+from drum2midi.features import DECIBELS, FeatureSettings, normalise, reference_level
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS
 from drum2midi.training.pieces import Piece, load_piece
 
@@ -162,7 +162,7 @@ def _relevel(features: Array, settings: FeatureSettings, rng: np.random.Generato
     """
     if rng.random() > RELEVELLED:
         return features
-    floor = np.float32((settings.floor_db + 30.0) / 20.0)
+    floor = np.float32((settings.floor_db + 30.0) / DECIBELS)
     return np.asarray(np.maximum(features + rng.uniform(-0.5, 0.8), floor), np.float32)
 
 

@@ -27,6 +27,7 @@ from drum2midi.beats.metrical import Reading, readings
 from drum2midi.beats.pulse import TICKS, steady_pulse, track_pulse
 from drum2midi.beats.settle import phases, settle
 from drum2midi.beats.strokes import CLASSES, Strokes
+from drum2midi.errors import InputError
 from drum2midi.training.mishear import corrupt
 from drum2midi.training.played import (
     Performance,
@@ -211,7 +212,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--styled", type=int, default=1500, help="examples of them")
     options = parser.parse_args(argv)
     performances = load_performances(options.grooves)
-    styles = load_styles(options.styles) if options.styles else []
+    try:
+        styles = load_styles(options.styles) if options.styles else []
+    except InputError as error:
+        parser.error(str(error))
     weights = pulse_weights(performances)
     count, most = options.examples, options.examples + options.styled
     with ProcessPoolExecutor(options.processes) as pool:

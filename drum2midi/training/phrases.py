@@ -23,6 +23,7 @@ import typer
 from drum2midi.beats.metrical import fold
 from drum2midi.beats.phrases import DILATIONS, MARGIN, METRES, shares, with_margins
 from drum2midi.beats.strokes import Strokes
+from drum2midi.errors import InputError
 from drum2midi.files import replacing
 from drum2midi.training.patterns import hear
 from drum2midi.training.played import Performance, load_performances, load_styles
@@ -208,7 +209,11 @@ def _main(
         typer.echo(f"drum2midi: {grooves}: no info.csv in this folder", err=True)
         raise typer.Exit(1)
     performances = load_performances(grooves)
-    songs = load_styles(styles) if styles is not None else []
+    try:
+        songs = load_styles(styles) if styles is not None else []
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
     seen = [p for i, p in enumerate(performances) if not held_out or i % held_out]
     unseen = [p for i, p in enumerate(performances) if held_out and not i % held_out]
     watch = examples(unseen, count // 8, seed=1) if unseen else []

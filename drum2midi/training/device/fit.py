@@ -3,7 +3,7 @@
     python -m drum2midi.training.device.fit CARGO OUT --minutes 9
 
 Without a GPU the processor does the same, some hundred times more slowly: enough to go on from
-weights that a GPU found (``--start``). With glibc a step takes a tenth less where memory that was
+weights that a GPU found (``--start``). With glibc a step takes a fifth less where memory that was
 freed is kept for the next one: ``MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=16000000000``.
 
 The learning rate falls with the clock, so that it is next to nothing when the time is up however
