@@ -37,9 +37,8 @@ def main() -> None:
     print(f"PyTorch's own layers: {own:.2f} s")
     for dtype in (torch.float32, torch.bfloat16):
         taken = seconds(lambda x, dtype=dtype: both_ways(recurrent, x, dtype), x)
-        print(
-            f"both ways at once, {str(dtype).removeprefix('torch.')}: {own / taken:.2f} times as fast"
-        )
+        name = str(dtype).removeprefix("torch.")
+        print(f"both ways at once, {name}: {own / taken:.2f} times as fast")
 
 
 if __name__ == "__main__":

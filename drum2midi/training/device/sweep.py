@@ -3,8 +3,8 @@
 PyTorch walks a recurrent layer once each way on a processor, in float32 whatever autocast says, and
 multiplies the gates' gradients into the weights' frame by frame. Here both ways are one walk, the
 gradients of the weights are one product of matrices for all frames, and products are of the type
-that the processor is quickest at. Layers of 192 units learn twice as fast in bfloat16, and no faster
-in float32 (``benchmarks/recurrent_layers.py``).
+that the processor is quickest at. Layers of 192 units learn twice as fast in bfloat16, and no
+faster in float32 (``benchmarks/recurrent_layers.py``).
 """
 
 from __future__ import annotations
