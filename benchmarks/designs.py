@@ -108,7 +108,7 @@ def two_scales() -> Any:
 
 
 def recurrent(settings: NetworkSettings | None = None) -> Any:
-    """The network that ships, or another of its kind."""
+    """The network that `drum2midi train` makes, or another of its kind."""
     return build_network(FEATURES.bands, settings)
 
 
@@ -181,7 +181,7 @@ def two_stages(minutes: float, pieces: Path) -> Callable[[np.ndarray], Activatio
 
 
 DESIGNS = {
-    "ships": Design("CNN + GRU, as it ships", lambda: [recurrent()]),
+    "recurrent": Design("CNN + GRU, as `drum2midi train` makes it", lambda: [recurrent()]),
     "small": Design(
         "CNN + GRU, smaller", lambda: [recurrent(NetworkSettings((16, 24, 32), 112, 72))]
     ),

@@ -67,7 +67,8 @@ def _tidy(folder: Path, *, keep: Path | None) -> None:
         held += size
         abandoned = path.name.startswith(".") and time.time() - used > _ABANDONED
         if abandoned or (held > LIMIT and not path.name.startswith(".") and path != keep):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # gone already, or another is reading it
+                path.unlink()
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, float, int]]:

@@ -116,6 +116,19 @@ def test_a_run_that_is_done_is_not_done_again(dataset: Dataset, backbone: Path) 
         )  # fmt: skip
 
 
+def test_a_loss_that_is_no_number_is_said(dataset: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    from drum2midi.workshop.backbone import train_backbone
+    from drum2midi.workshop.bases import BackboneSettings
+
+    settings = BackboneSettings(name="mobilenet", random=True, epochs=2, rate=1e38)
+    with pytest.raises(InputError, match=r"run: the loss was no number .* lower --rate"):
+        train_backbone(
+            dataset, tmp_path / "x.onnx", run=tmp_path / "run", settings=settings, images=SMALL
+        )
+    assert not (tmp_path / "x.onnx").exists()
+
+
 def test_the_head_is_the_articles(backbone: Path) -> None:
     import keras
 

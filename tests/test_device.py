@@ -348,6 +348,14 @@ def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: P
     )
     assert wrong.returncode == 2
     assert "is not like 32,48,64" in wrong.stderr
+    nowhere = [*widen[:-1], str(tmp_path / "none" / "large.keras")]
+    lost = subprocess.run(
+        [*nowhere, "--filters", "3,4,5", "--context", "12", "--recurrent", "8"],
+        capture_output=True,
+        text=True,
+    )
+    assert lost.returncode == 1
+    assert "large.keras: No such file or directory" in lost.stderr.splitlines()[-1]
     narrow = subprocess.run(
         [*widen, "--filters", "1,4,5", "--context", "12", "--recurrent", "8"],
         capture_output=True,

@@ -234,15 +234,54 @@ def test_a_loss_that_is_no_number_is_said(dataset: Dataset, base: Path, tmp_path
     assert not (tmp_path / "x.onnx").exists()
 
 
-def test_figures_go_to_mlflow(dataset: Dataset, base: Path, tmp_path: Path) -> None:
+def test_without_a_validation_split_too(dataset: Dataset, base: Path, tmp_path: Path) -> None:
+    alone = replace(dataset, entries=dataset.of("train"))
+    settings = FineTuneSettings(epochs=3, batch=2, rate=1e38)
+    with pytest.raises(InputError, match=r"run: the loss was no number .* lower --rate"):
+        fine_tune(
+            alone, tmp_path / "x.onnx", run=tmp_path / "run", base=find_base(base),
+            settings=settings,
+        )  # fmt: skip
+    assert json.loads((tmp_path / "run" / "progress.json").read_text())["epochs"] == 1
+
+
+def test_figures_go_to_mlflow_over_a_stop(
+    dataset: Dataset, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlflow = pytest.importorskip("mlflow", reason="needs drum2midi[train]")
-    pytest.importorskip("pandas", reason="needs drum2midi[train]")
+    from drum2midi.workshop.keeper import Keeper
+
     run = tmp_path / "run"
-    settings = FineTuneSettings(epochs=2, batch=2)
-    fine_tune(dataset, tmp_path / "x.onnx", run=run, base=find_base(base), settings=settings)
+    settings = FineTuneSettings(epochs=3, batch=2, patience=3)
+
+    def go() -> None:
+        fine_tune(dataset, tmp_path / "x.onnx", run=run, base=find_base(base), settings=settings)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Keeper, "on_epoch_begin", lambda self, epoch, logs=None: epoch and stopped()
+        )
+        with pytest.raises(KeyboardInterrupt):
+            go()
+    go()
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{run / 'mlflow.db'}")
     (known,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    assert len(client.get_metric_history(known.info.run_id, "val_loss")) == 2
+    for name in ("loss", "val_loss"):
+        points = client.get_metric_history(known.info.run_id, name)
+        assert [point.step for point in points] == [1, 2, 3]
+    assert known.data.params["rate"] == "0.0003"
+
+
+def test_quiet_says_nothing(dataset: Dataset, base: Path, tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "drum2midi", "train", "--from", str(dataset.folder), "-q", "-o",
+         str(tmp_path / "x.onnx"), "--from-model", str(base), "--epochs", "1"],
+        capture_output=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+    assert said.stdout == b""
 
 
 def test_a_base_needs_its_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -271,6 +272,48 @@ def test_what_training_began_from_keeps_its_share(sources: Sources, tmp_path: Pa
             tmp_path, tmp_path / "other", SETTINGS, replace(tiny, context=9), FitSettings(),
             start=tmp_path / "began.keras",
         )  # fmt: skip
+
+
+def test_a_stop_at_the_worst_moments_loses_nothing(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    import keras
+
+    from drum2midi.training.fit import FitSettings, fit
+    from drum2midi.training.network import NetworkSettings
+
+    tiny = NetworkSettings(filters=(2, 2, 2), context=8, recurrent=4)
+    renderer = Renderer(load_material(sources, rate=RATE), SETTINGS, seed=3)
+    save_piece(renderer.piece(0), piece_path(tmp_path, 0))
+    run = tmp_path / "run"
+
+    def go(steps: int) -> Any:
+        return fit(
+            tmp_path, run, SETTINGS, tiny, FitSettings(steps=steps, batch=2, steps_an_epoch=2)
+        )
+
+    def epochs() -> list[str]:
+        return [line.split(",")[0] for line in (run / "log.csv").read_text().splitlines()[1:]]
+
+    save = keras.Model.save
+
+    def full(model: Any, path: Path, *rest: Any, **more: Any) -> None:
+        if "latest" not in str(path):
+            raise OSError(28, "No space left on device")
+        save(model, path, *rest, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.Model, "save", full)
+        with pytest.raises(InputError, match=r"cannot write .*model\.keras: No space left"):
+            go(4)
+    assert epochs() == ["0", "1"]
+    weights = run / "backup" / "latest.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:2000])  # cut while it was written
+    go(4)
+    assert epochs() == ["0", "1", "1"]  # the epoch before is there still
+    assert not (run / "backup").exists()
+    assert [path.name for path in run.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_run_is_as_large_as_what_it_begins_from(

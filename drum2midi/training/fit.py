@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
@@ -13,6 +15,8 @@ from drum2midi.files import replacing
 from drum2midi.training.examples import batches
 from drum2midi.training.network import NetworkSettings, build_network, loss
 from drum2midi.training.weights import read_weights
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,17 @@ def fit(
     optimizer = keras.optimizers.Adam(schedule, clipnorm=1.0, use_ema=True, ema_momentum=0.998)
     model.compile(optimizer=optimizer, loss=loss)
     run.mkdir(parents=True, exist_ok=True)
+    backup = run / "backup"
     model.fit(
         batches(pieces, features, batch=settings.batch, seed=settings.seed),
         steps_per_epoch=settings.steps_an_epoch,
         epochs=-(-settings.steps // settings.steps_an_epoch),
         callbacks=[
-            keras.callbacks.BackupAndRestore(run / "backup"),
+            # The backup before the last one too, for a stop while one is written; both until what
+            # came of it all is saved.
+            keras.callbacks.BackupAndRestore(
+                backup, double_checkpoint=True, delete_checkpoint=False
+            ),
             keras.callbacks.ModelCheckpoint(run / "latest.keras"),
             keras.callbacks.CSVLogger(run / "log.csv", append=True),
             keras.callbacks.LambdaCallback(
@@ -121,11 +130,12 @@ def fit(
                 )
             ),
         ],
-        verbose=2,
+        verbose=2 if _LOG.isEnabledFor(logging.WARNING) else 0,  # a line an epoch
     )
     if kept is not None:
         parts = zip(kept, model.get_weights(), strict=True)
         model.set_weights([settings.keep * a + (1.0 - settings.keep) * b for a, b in parts])
     with replacing(finished) as target:
         model.save(target)
+    shutil.rmtree(backup, ignore_errors=True)
     return model

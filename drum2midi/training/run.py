@@ -7,6 +7,7 @@ a run that was stopped goes on where it was.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -32,6 +33,8 @@ from drum2midi.training.weights import read_weights, sizes_of
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_LOG: Final = logging.getLogger(__name__)
 
 _ENOUGH_TO_START: Final = 64
 
@@ -121,11 +124,15 @@ def train(
     )
     try:
         _await(pieces, crew, min(_ENOUGH_TO_START, settings.pieces))
-        with tracked(run) as tracker:
-            tracker.parameters(_facts(sources, settings))
+        with tracked(run, _facts(sources, settings)) as tracker:
             model = average(
                 [_member(run, settings, member, tracker) for member in range(settings.members)]
             )
+            if _failed(crew):
+                _LOG.warning(
+                    "%s: rendering failed, see the messages above: %d of %d pieces were trained on",
+                    pieces, len(_rendered(pieces)), settings.pieces,
+                )  # fmt: skip
             about = {
                 "members": settings.members,
                 "network": asdict(settings.network),
@@ -238,10 +245,18 @@ def _facts(sources: Sources, settings: RunSettings) -> dict[str, object]:
 
 
 def _await(pieces: Path, crew: Sequence[SpawnProcess], count: int) -> None:
-    while len(list(pieces.glob("*.npz"))) < count:
-        if any(renderer.exitcode for renderer in crew):
+    while len(_rendered(pieces)) < count:
+        if _failed(crew):
             raise InputError(f"{pieces}: rendering failed; see the messages above")
         time.sleep(1.0)
+
+
+def _rendered(pieces: Path) -> list[Path]:
+    return list(pieces.glob("*.npz"))
+
+
+def _failed(crew: Sequence[SpawnProcess]) -> bool:
+    return any(renderer.exitcode for renderer in crew)
 
 
 def listener(model: Any, features: FeatureSettings) -> Callable[[NDArray[np.float32]], Activations]:

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from drum2midi.errors import InputError
+from drum2midi.files import replacing
+
 EXPERIMENT: Final = "drum2midi"
 _ID: Final = "mlflow-run.txt"
 _URI: Final = "MLFLOW_TRACKING_URI"
@@ -23,10 +26,6 @@ class Tracker:
 
     def __init__(self, mlflow: Any) -> None:
         self._mlflow = mlflow
-
-    def parameters(self, values: Mapping[str, object]) -> None:
-        """Log settings, nested mappings as ``outer.inner``."""
-        self._mlflow.log_params(dict(_flat(values)))
 
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
         """Log figures of one step: a point of each curve."""
@@ -42,34 +41,77 @@ class Tracker:
 
 
 @contextmanager
-def tracked(run: Path) -> Iterator[Tracker]:
+def tracked(run: Path, settings: Mapping[str, object]) -> Iterator[Tracker]:
     """An MLflow run for a training run's folder, gone on with if there was one.
+
+    One of other settings, or one that the store does not know any more, is left as it is, and a
+    new one begun.
 
     Parameters
     ----------
     run : Path
         Folder of the training run; made if it is not there.
+    settings : mapping
+        Parameters of the run; nested mappings are logged as ``outer.inner``.
+
+    Raises
+    ------
+    InputError
+        If the store cannot be opened.
     """
     import mlflow
 
-    run.mkdir(parents=True, exist_ok=True)
-    own = not os.environ.get(_URI)
-    if own:
-        mlflow.set_tracking_uri(f"sqlite:///{(run / 'mlflow.db').resolve()}")
-    for name in ("mlflow", "alembic"):  # tells of every table that it makes
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        mlflow.create_experiment(EXPERIMENT, (run / "mlflow-files").resolve().as_uri())
-    mlflow.set_experiment(EXPERIMENT)
-    known = run / _ID
-    run_id = known.read_text(encoding="utf-8").strip() if known.is_file() else None
+    parameters = dict(_flat(settings))
     try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {run}: {error.strerror}") from None
+    own = not os.environ.get(_URI)
+    store = run / "mlflow.db"
+    if own:
+        mlflow.set_tracking_uri(f"sqlite:///{store.resolve()}")
+    try:
+        _open(mlflow, run, str(store) if own else os.environ[_URI])
+        run_id = _begun(mlflow, run / _ID, parameters)
         with mlflow.start_run(run_id=run_id, run_name=None if run_id else run.name) as active:
-            known.write_text(active.info.run_id, encoding="utf-8")
+            with replacing(run / _ID) as target:
+                target.write_text(active.info.run_id, encoding="utf-8")
+            if run_id is None:
+                mlflow.log_params(parameters)
             yield Tracker(mlflow)
     finally:
         if own:  # MLflow remembers the store there, and the next run has another
             os.environ.pop(_URI, None)
+
+
+def _open(mlflow: Any, run: Path, store: str) -> None:
+    """Choose our experiment of the store; make both if they are not there."""
+    for name in ("mlflow", "alembic"):  # tells of every table that it makes
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+            mlflow.create_experiment(EXPERIMENT, (run / "mlflow-files").resolve().as_uri())
+        mlflow.set_experiment(EXPERIMENT)
+    # MLflow lets through whatever the database, its driver or its migrations raise.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{store}: not a store of figures that MLflow can open ({reason}); move it away, and "
+            "the run goes on with a new one"
+        ) from error
+
+
+def _begun(mlflow: Any, known: Path, parameters: Mapping[str, str]) -> str | None:
+    """The run that was begun with just these parameters, if the store has it."""
+    if not known.is_file():
+        return None
+    run_id = known.read_text(encoding="utf-8").strip()
+    try:
+        begun = mlflow.get_run(run_id)
+    except mlflow.exceptions.MlflowException:
+        return None
+    alive = begun.info.lifecycle_stage == "active"
+    return run_id if alive and begun.data.params == parameters else None
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

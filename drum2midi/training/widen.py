@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from drum2midi.files import replacing
+from drum2midi.errors import InputError
+from drum2midi.files import check_writable, replacing
 from drum2midi.training.network import NetworkSettings, build_network
 
 if TYPE_CHECKING:
@@ -140,6 +141,11 @@ def _main(
     """Make a network larger that goes on doing exactly what it does."""
     import keras
 
+    try:
+        check_writable(large)
+    except InputError as error:
+        typer.echo(f"drum2midi: {error}", err=True)
+        raise typer.Exit(1) from None
     try:
         channels = tuple(int(part) for part in filters.split(","))
     except ValueError:

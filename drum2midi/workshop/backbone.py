@@ -84,6 +84,8 @@ def train_backbone(
     """
     import keras
 
+    from drum2midi.workshop.keeper import check_learnt, read_progress
+
     settings, images = settings or BackboneSettings(), images or ImageSettings()
     if output.suffix != ".onnx":
         raise InputError(f"{output}: a model file ends in .onnx")
@@ -92,18 +94,18 @@ def train_backbone(
     base, preprocess = build_base(settings, images)
     weights = None if settings.weights is None else sha256_of(settings.weights)
     facts = {**asdict(settings), "weights": weights, "images": asdict(images)}
-    remember(run, {"dataset": dataset.digest, **facts})
+    made_of = {"dataset": dataset.digest, **facts}
+    remember(run, made_of)
     material = {
         split: _features(dataset, split, names, base, preprocess, images, run)
         for split in ("train", "validation")
     }
     keras.utils.set_random_seed(settings.seed)
-    with tracking(run):
-        _train_head(material, run, settings, len(names))
+    with tracking(run, made_of) as callbacks:
+        _train_head(material, run, settings, len(names), callbacks)
+    check_learnt(run)
     head = keras.models.load_model(run / "best.keras", compile=False)
     model = join(base, preprocess, head, images)
-    from drum2midi.workshop.keeper import read_progress
-
     progress = read_progress(run)
     about = {"backbone": settings.name, "dataset": dataset.digest, "fit": facts,
              "parameters": int(model.count_params())}  # fmt: skip
@@ -213,6 +215,7 @@ def _train_head(
     run: Path,
     settings: BackboneSettings,
     classes: int,
+    callbacks: Sequence[Any],
 ) -> None:
     import keras
 
@@ -240,6 +243,7 @@ def _train_head(
         callbacks=[
             Keeper(run, patience=settings.patience, seed=settings.seed),
             keras.callbacks.CSVLogger(run / "log.csv", append=True),
+            *callbacks,
         ],
         shuffle=False,  # `_plan` has done that
         verbose=0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -135,20 +135,19 @@ def fine_tune(
     """
     import keras
 
+    from drum2midi.workshop.keeper import check_learnt
+
     settings, base = settings or FineTuneSettings(), base or find_base()
     if output.suffix != ".onnx":
         raise InputError(f"{output}: a model file ends in .onnx")
     check_writable(output)
     if not dataset.of("train"):
         raise InputError(f"{dataset.folder}: nothing in its train split")
-    remember(run, {"dataset": dataset.digest, "model": sha256_of(base.keras), **asdict(settings)})
-    with tracking(run):
-        before, after = _train(dataset, run, base, settings)
-    if not _progress(run).best_epoch:
-        raise InputError(
-            f"{run}: the loss was no number from the beginning on; "
-            "try a lower --rate, in another --run"
-        )
+    facts = {"dataset": dataset.digest, "model": sha256_of(base.keras), **asdict(settings)}
+    remember(run, facts)
+    with tracking(run, facts) as callbacks:
+        before, after = _train(dataset, run, base, settings, callbacks)
+    check_learnt(run)
     if before is not None and after is not None and after >= before:
         _LOG.warning(
             "the loss on the validation split did not fall (%.4f, then %.4f at best)", before, after
@@ -161,7 +160,7 @@ def fine_tune(
 
 
 def _train(
-    dataset: Dataset, run: Path, base: Base, settings: FineTuneSettings
+    dataset: Dataset, run: Path, base: Base, settings: FineTuneSettings, callbacks: Sequence[Any]
 ) -> tuple[float | None, float | None]:
     import keras
 
@@ -190,9 +189,13 @@ def _train(
             initial_epoch=done.epochs,
             epochs=settings.epochs,
             validation_data=checked,
-            callbacks=[keeper, keras.callbacks.CSVLogger(run / "log.csv", append=True)],
+            callbacks=[
+                keeper,
+                keras.callbacks.CSVLogger(run / "log.csv", append=True),
+                *callbacks,
+            ],
             shuffle=False,  # `plan` has done that
-            verbose=2,
+            verbose=2 if _LOG.isEnabledFor(logging.WARNING) else 0,
         )
     return before, _progress(run).best if validation else None
 
@@ -269,21 +272,21 @@ def remember(run: Path, facts: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def tracking(run: Path) -> Iterator[None]:
-    """MLflow's autologging of what Keras trains, in the run's folder, where it is installed."""
-    if find_spec("mlflow") is None or find_spec("pandas") is None:
-        yield
+def tracking(run: Path, settings: Mapping[str, object]) -> Iterator[list[Any]]:
+    """Keras callbacks that log every epoch's figures to MLflow, if that is installed."""
+    if find_spec("mlflow") is None:
+        yield []
         return
-    import mlflow.keras
+    import keras
 
     from drum2midi.training.tracking import tracked
 
-    with tracked(run):
-        mlflow.keras.autolog(log_models=False, log_datasets=False, silent=True)
-        try:
-            yield
-        finally:
-            mlflow.keras.autolog(disable=True, silent=True)
+    with tracked(run, settings) as tracker:
+        yield [
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: tracker.metrics(logs, step=epoch + 1)
+            )
+        ]
 
 
 def _export(

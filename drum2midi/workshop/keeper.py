@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,15 @@ def read_progress(run: Path) -> Progress:
         return Progress(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: not a run's progress ({error})") from None
+
+
+def check_learnt(run: Path) -> None:
+    """Raise `InputError` if no epoch of a run ended in a loss that is a number."""
+    if not read_progress(run).best_epoch:
+        raise InputError(
+            f"{run}: the loss was no number from the beginning on; "
+            "try a lower --rate, in another --run"
+        )
 
 
 def checkpoint(run: Path, epochs: int) -> Path:
@@ -127,10 +137,11 @@ class Keeper(keras.callbacks.Callback):
         done = epoch + 1
         progress = replace(self.progress, epochs=done)
         # Without a validation split nothing tells the best epoch from the last.
-        if value < progress.best or not validated:
+        if value < progress.best or (not validated and isfinite(value)):
             progress = replace(progress, best=value, best_epoch=done)
             self._save(self._run / "best.keras")
-        if validated and done - progress.best_epoch >= self._patience:
+        spent = validated and done - progress.best_epoch >= self._patience
+        if spent or not isfinite(value):  # what is no number stays none
             progress = replace(progress, stopped=True)
             self.model.stop_training = True
         self._save(checkpoint(self._run, done))

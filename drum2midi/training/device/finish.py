@@ -94,8 +94,7 @@ def finish(
 
     model, features, about = build(files)
     run = files[0].parent
-    with tracked(run) as tracker:
-        tracker.parameters(about)
+    with tracked(run, about) as tracker:
         for row in _curve(run / "log.csv"):
             tracker.metrics({"loss": row["loss"], "pieces": row["pieces"]}, step=int(row["step"]))
         scores = tune_and_export(
