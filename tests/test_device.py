@@ -355,7 +355,7 @@ def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: P
         text=True,
     )
     assert lost.returncode == 1
-    assert "large.keras: No such file or directory" in lost.stderr.splitlines()[-1]
+    assert "large.keras: there is no folder" in lost.stderr.splitlines()[-1]
     narrow = subprocess.run(
         [*widen, "--filters", "1,4,5", "--context", "12", "--recurrent", "8"],
         capture_output=True,
