@@ -5,8 +5,8 @@ strokes differ by less than two recordings of one drum do; only next to the reco
 strokes of the class does a level tell how hard one was. Here each velocity becomes the
 class's mean plus a weighted sum of what sets the stroke apart: the network's own velocity,
 the level of bands at the attack, how far they rose, how loud it is without what is struck with it
-(`drum2midi.unmix`), and the rank of each of these among the class's strokes, which compression and
-limiting leave as it was.
+(`drum2midi.unmix`), the rank of each of these among the class's strokes, which compression and
+limiting leave as it was, and what is struck with it, which makes all those seem higher.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ BANDS: Final = 12
 TOLD: Final = 1 + 2 * BANDS + 1
 """The network's velocity, every group's level, every group's rise and how loud it is alone."""
 
-WEIGHTS: Final = 2 * TOLD
-"""Of each of these, and of its rank."""
+WEIGHTS: Final = 2 * TOLD + len(SCORING_CLASSES)
+"""Of each of these, of its rank, and of each class that is struck with it."""
 
 FEWEST: Final = 8
 """Strokes of a class without which there is nothing to compare with."""
 
 _AFTER: Final = slice(0, 4)  # frames from the onset on in which a stroke is loudest
+_WITH: Final = 0.03  # seconds within which strokes are struck together
 _BEFORE: Final = slice(-5, -2)  # frames before it that tell what sounded already
 
 
@@ -91,7 +92,7 @@ def weigh(
         own = [i for i, hit in enumerate(hits) if hit.drum.scoring == name]
         if len(own) < FEWEST:
             continue
-        told = describe_strokes([hits[i] for i in own], alone[own], features, settings)
+        told = describe_strokes(hits, own, alone, features, settings)
         velocities = told[:, 0].mean() + (told - told.mean(axis=0)) @ np.array(weights)
         for i, velocity in zip(own, np.clip(np.round(velocities), 1, 127).tolist(), strict=True):
             out[i] = replace(hits[i], velocity=int(velocity))
@@ -100,18 +101,33 @@ def weigh(
 
 def describe_strokes(
     hits: Sequence[Hit],
+    own: Sequence[int],
     alone: NDArray[np.float64],
     features: NDArray[np.float32],
     settings: FeatureSettings,
 ) -> NDArray[np.float64]:
-    """What velocities of a class are told by: shape (hits, WEIGHTS).
+    """What velocities of a class are told by.
 
-    The network's velocity, levels and rises in decibels, `alone` (see
-    `drum2midi.unmix.loudness_alone`; of these hits), then where each of these stands among
-    the hits': the share of them that is below it.
+    Parameters
+    ----------
+    hits : sequence of Hit
+        Of a whole recording.
+    own : sequence of int
+        Which of them are of the class.
+    alone : float64, shape (hits,)
+        See `drum2midi.unmix.loudness_alone`.
+    features : float32, shape (frames, bands)
+    settings : FeatureSettings
+
+    Returns
+    -------
+    float64, shape (own, WEIGHTS)
+        The network's velocity, levels and rises in decibels and how loud it is alone; then where
+        each of these stands among the class's (the share of them that is below it); then 1 for
+        each scoring class of which another stroke is struck with it, else 0.
     """
     groups = np.array_split(np.arange(settings.bands), BANDS)
-    onsets = np.round([hit.onset * settings.frame_rate for hit in hits]).astype(int)
+    onsets = np.round([hits[i].onset * settings.frame_rate for i in own]).astype(int)
     last = len(features) - 1
 
     def around(window: slice) -> NDArray[np.float32]:
@@ -121,10 +137,22 @@ def describe_strokes(
 
     levels = np.stack([around(_AFTER)[..., g].mean(axis=-1).max(axis=1) for g in groups], axis=1)
     before = np.stack([around(_BEFORE)[..., g].mean(axis=(1, 2)) for g in groups], axis=1)
-    velocities = np.array([[hit.velocity] for hit in hits], np.float64)
+    velocities = np.array([[hits[i].velocity] for i in own], np.float64)
     risen = DECIBELS * (levels - before)
-    told = np.hstack([velocities, DECIBELS * levels, risen, alone[:, None]])
-    return np.hstack([told, _ranks(told)])
+    told = np.hstack([velocities, DECIBELS * levels, risen, alone[own, None]])
+    return np.hstack([told, _ranks(told), _struck_with(hits, own)])
+
+
+def _struck_with(hits: Sequence[Hit], own: Sequence[int]) -> NDArray[np.float64]:
+    """Whether a stroke of each class is struck with each of `own`, itself left out."""
+    onsets = np.array([hit.onset for hit in hits])
+    classes = np.array([SCORING_CLASSES.index(hit.drum.scoring) for hit in hits])
+    out = np.zeros((len(own), len(SCORING_CLASSES)))
+    for row, i in zip(out, own, strict=True):
+        together = np.abs(onsets - onsets[i]) < _WITH
+        together[i] = False
+        row[classes[together]] = 1.0
+    return out
 
 
 def _ranks(told: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -380,12 +380,14 @@ def _dynamics(stored: Mapping[str, Any] | None) -> Dynamics | None:
 
 
 def _all_told(row: tuple[float, ...]) -> tuple[float, ...]:
-    """A class's weights, from a file of before too: without ranks, or how loud each is alone."""
+    """A class's weights, from a file of before too: without some of what tells velocities today."""
     levels = TOLD - 1
-    if len(row) == levels:
-        return row + (0.0,) * (WEIGHTS - levels)
-    if len(row) == 2 * levels:
-        return (*row[:levels], 0.0, *row[levels:], 0.0)
+    if len(row) == levels:  # no ranks
+        row += (0.0,) * levels
+    if len(row) == 2 * levels:  # nor how loud each is alone
+        row = (*row[:levels], 0.0, *row[levels:], 0.0)
+    if len(row) == 2 * TOLD:  # nor what is struck with it
+        row += (0.0,) * (WEIGHTS - 2 * TOLD)
     return row
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drum2midi.drums import KICK, SCORING_CLASSES, SNARE, Drum
+from drum2midi.drums import CRASH, KICK, SCORING_CLASSES, SNARE, Drum
 from drum2midi.dynamics import BANDS, FEWEST, TOLD, WEIGHTS, Dynamics, describe_strokes, weigh
 from drum2midi.features import FeatureSettings
 from drum2midi.model import PickSettings, describe
@@ -35,7 +35,7 @@ def strokes(drum: Drum, levels: list[float]) -> tuple[list[Hit], np.ndarray]:
 
 def test_what_a_stroke_is_told_by() -> None:
     hits, features = strokes(KICK, [1.0, 0.5])
-    told = describe_strokes(hits, np.array([-3.0, -9.0]), features, SETTINGS)
+    told = describe_strokes(hits, [0, 1], np.array([-3.0, -9.0]), features, SETTINGS)
     assert told.shape == (2, WEIGHTS)
     assert told[:, 0].tolist() == [60, 61]
     np.testing.assert_allclose(told[:, 1], [-20.0, -30.0])  # 20 dB a unit
@@ -45,7 +45,31 @@ def test_what_a_stroke_is_told_by() -> None:
     assert told[:, TOLD - 1].tolist() == [-3.0, -9.0]
     np.testing.assert_allclose(told[:, TOLD : TOLD + 2], [[0.25, 0.75], [0.75, 0.25]])
     np.testing.assert_allclose(told[:, TOLD + 2 : TOLD + 13], 0.5)  # all alike
-    np.testing.assert_allclose(told[:, -1], [0.75, 0.25])
+    np.testing.assert_allclose(told[:, 2 * TOLD - 1], [0.75, 0.25])
+    assert not told[:, 2 * TOLD :].any()  # nothing is struck with it
+
+
+def test_what_is_struck_with_a_stroke() -> None:
+    hits, features = strokes(KICK, [1.0, 0.5])
+    together = [
+        hits[0],
+        replace(hits[0], drum=SNARE, onset=hits[0].onset + 0.02),
+        hits[1],
+        replace(hits[1], onset=hits[1].onset + 0.02),
+        replace(hits[1], drum=CRASH, onset=hits[1].onset - 0.04),
+    ]
+    told = describe_strokes(together, [0, 2], np.zeros(5), features, SETTINGS)
+    assert SCORING_CLASSES == ("KD", "SD", "TT", "HH", "CY")
+    assert told[:, 2 * TOLD :].tolist() == [[0, 1, 0, 0, 0], [1, 0, 0, 0, 0]]
+
+
+def test_what_is_struck_with_it_is_weighed() -> None:
+    hits, features = strokes(SNARE, [0.5] * FEWEST)
+    flat = [replace(hit, velocity=64) for hit in hits]
+    kicks = [replace(hit, drum=KICK) for hit in flat[::2]]
+    softer = (0.0,) * (2 * TOLD) + (-20.0,) + (0.0,) * (len(SCORING_CLASSES) - 1)
+    weighed = weigh([*flat, *kicks], features, SETTINGS, dynamics(SD=softer))
+    assert [hit.velocity for hit in weighed[:FEWEST]] == [54, 74] * (FEWEST // 2)
 
 
 def test_louder_among_its_like_is_struck_harder() -> None:
@@ -65,7 +89,8 @@ def test_louder_among_its_like_is_struck_harder() -> None:
 
 def test_a_limiter_leaves_ranks() -> None:
     hits, features = strokes(SNARE, [0.01 * i for i in range(FEWEST)])  # 0.2 dB apart
-    by_rank = (0.0,) * (TOLD + 1) + (64.0,) + (0.0,) * (TOLD - 2)
+    by_rank = (0.0,) * (TOLD + 1) + (64.0,)
+    by_rank += (0.0,) * (WEIGHTS - len(by_rank))
     flat = [replace(hit, velocity=64) for hit in hits]
     weighed = weigh(flat, features, SETTINGS, dynamics(SD=by_rank))
     assert [hit.velocity for hit in weighed] == [36 + 8 * i for i in range(FEWEST)]

@@ -13,7 +13,7 @@ from drum2midi import transcribe
 from drum2midi.audio import read_audio
 from drum2midi.casting import cast_parts
 from drum2midi.drums import DRUMS, KICK, SCORING_CLASSES, SNARE
-from drum2midi.dynamics import TOLD, weigh
+from drum2midi.dynamics import TOLD, WEIGHTS, weigh
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
 from drum2midi.heeding import heed_recording
@@ -154,13 +154,15 @@ def test_a_model_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
         assert load_model(path) is load_model(path)
 
 
-def test_weights_of_dynamics_from_before_ranks_and_loudness_alone(tmp_path: Path) -> None:
+def test_weights_of_dynamics_from_files_of_before(tmp_path: Path) -> None:
     levels = [1.0, *(0.1 * i for i in range(TOLD - 2))]
     ranks = [float(i) for i in range(TOLD - 1)]
+    together = [0.0] * (WEIGHTS - 2 * TOLD)
     for index, (row, wanted) in enumerate(
         [
-            (levels, [*levels, 0.0, *[0.0] * TOLD]),
-            ([*levels, *ranks], [*levels, 0.0, *ranks, 0.0]),
+            (levels, [*levels, 0.0, *[0.0] * TOLD, *together]),
+            ([*levels, *ranks], [*levels, 0.0, *ranks, 0.0, *together]),
+            ([*levels, 2.0, *ranks, 3.0], [*levels, 2.0, *ranks, 3.0, *together]),
         ]
     ):
         model = load_model(altered(tmp_path / f"{index}.onnx", dynamics={"weights": [row] * 5}))
