@@ -86,14 +86,17 @@ def tracked(run: Path, settings: Mapping[str, object]) -> Iterator[Tracker]:
 
 def _open(mlflow: Any, run: Path, store: str) -> None:
     """Choose our experiment of the store; make both if they are not there."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
+
     for name in ("mlflow", "alembic"):  # tells of every table that it makes
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             mlflow.create_experiment(EXPERIMENT, (run / "mlflow-files").resolve().as_uri())
         mlflow.set_experiment(EXPERIMENT)
-    # MLflow lets through whatever the database, its driver or its migrations raise.
-    except Exception as error:
+    # MLflow lets through what the database and its migrations raise.
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, CommandError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{store}: not a store of figures that MLflow can open ({reason}); move it away, and "
