@@ -20,7 +20,7 @@ import numpy as np
 from drum2midi.drums import SCORING_CLASSES
 from drum2midi.features import DECIBELS, FeatureSettings
 from drum2midi.transcription import Hit
-from drum2midi.unmix import loudness_alone
+from drum2midi.unmix import TOGETHER, loudness_alone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,6 @@ FEWEST: Final = 8
 """Strokes of a class without which there is nothing to compare with."""
 
 _AFTER: Final = slice(0, 4)  # frames from the onset on in which a stroke is loudest
-_WITH: Final = 0.03  # seconds within which strokes are struck together
 _BEFORE: Final = slice(-5, -2)  # frames before it that tell what sounded already
 
 
@@ -146,12 +145,14 @@ def describe_strokes(
 def _struck_with(hits: Sequence[Hit], own: Sequence[int]) -> NDArray[np.float64]:
     """Whether a stroke of each class is struck with each of `own`, itself left out."""
     onsets = np.array([hit.onset for hit in hits])
-    classes = np.array([SCORING_CLASSES.index(hit.drum.scoring) for hit in hits])
-    out = np.zeros((len(own), len(SCORING_CLASSES)))
-    for row, i in zip(out, own, strict=True):
-        together = np.abs(onsets - onsets[i]) < _WITH
-        together[i] = False
-        row[classes[together]] = 1.0
+    classes = np.array([hit.drum.scoring for hit in hits])
+    at = onsets[own]
+    out = np.empty((len(own), len(SCORING_CLASSES)))
+    for name, column in zip(SCORING_CLASSES, out.T, strict=True):
+        theirs = np.sort(onsets[classes == name])
+        first = np.searchsorted(theirs, at - TOGETHER, "right")
+        last = np.searchsorted(theirs, at + TOGETHER, "left")
+        column[:] = last - first > (classes[own] == name)
     return out
 
 

@@ -21,10 +21,12 @@ from drum2midi.transcription import Hit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TOGETHER: Final = 0.03
+"""Seconds within which strokes make one moment."""
+
 FLOOR_DB: Final = -60.0
 """Of a stroke of which nothing is heard."""
 
-_TOGETHER: Final = 0.03  # seconds within which strokes make one moment
 _AFTER: Final = (0, 4)  # frames from a moment on in which it is loudest
 _BEFORE: Final = (-4, -1)  # and before it, which tell what sounded already
 _LEAST: Final = 1e-3  # of the power there that counts as its rise, where nothing rises
@@ -71,7 +73,7 @@ def _moments(onsets: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     times: list[float] = []
     at = np.zeros(len(onsets), np.intp)
     for index in order:
-        if not times or onsets[index] - times[-1] > _TOGETHER:
+        if not times or onsets[index] - times[-1] > TOGETHER:
             times.append(float(onsets[index]))
         at[index] = len(times) - 1
     return np.array(times), at

@@ -327,10 +327,18 @@ def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: P
 
     small, large, run = tmp_path / "small.keras", tmp_path / "large.keras", tmp_path / "run"
     build_network(SETTINGS.bands, TINY).save(small)
-    widen = [sys.executable, "-m", "drum2midi.training.widen", str(small), str(large)]
-    subprocess.run(
-        [*widen, "--filters", "3,4,5", "--context", "12", "--recurrent", "8"], check=True
-    )
+
+    def widen(target: Path, filters: str) -> tuple[int, str]:
+        """Status and errors of the command."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "drum2midi.training.widen", str(small), str(target),
+             "--filters", filters, "--context", "12", "--recurrent", "8"],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        return ran.returncode, ran.stderr
+
+    status, _ = widen(large, "3,4,5")
+    assert status == 0
     subprocess.run(
         [sys.executable, "-m", "drum2midi.training.device.fit", str(packed), str(run),
          "--start", str(large), "--minutes", "0.01", "--workers", "1", "--batch", "2",
@@ -341,28 +349,14 @@ def test_a_run_goes_on_from_a_network_that_was_widened(packed: Path, tmp_path: P
     assert about["network"]["filters"] == [3, 4, 5]
     before = [part.shape for part in read_weights([large])]
     assert [part.shape for part in model.get_weights()] == before
-    wrong = subprocess.run(
-        [*widen, "--filters", "3;4", "--context", "12", "--recurrent", "8"],
-        capture_output=True,
-        text=True,
-    )
-    assert wrong.returncode == 2
-    assert "is not like 32,48,64" in wrong.stderr
-    nowhere = [*widen[:-1], str(tmp_path / "none" / "large.keras")]
-    lost = subprocess.run(
-        [*nowhere, "--filters", "3,4,5", "--context", "12", "--recurrent", "8"],
-        capture_output=True,
-        text=True,
-    )
-    assert lost.returncode == 1
-    assert "large.keras: there is no folder" in lost.stderr.splitlines()[-1]
-    narrow = subprocess.run(
-        [*widen, "--filters", "1,4,5", "--context", "12", "--recurrent", "8"],
-        capture_output=True,
-        text=True,
-    )
-    assert narrow.returncode == 1
-    assert " is narrower than conv2d" in narrow.stderr.splitlines()[-1]
+    for target, filters, status, message in (
+        (large, "3;4", 2, "is not like 32,48,64"),
+        (tmp_path / "none" / "large.keras", "3,4,5", 1, "large.keras: there is no folder"),
+        (large, "1,4,5", 1, " is narrower than conv2d"),
+    ):
+        ended, errors = widen(target, filters)
+        assert ended == status
+        assert message in errors
 
 
 def test_renderers_stop_after_the_pieces_that_were_asked_for(packed: Path) -> None:

@@ -288,10 +288,8 @@ def test_a_stop_at_the_worst_moments_loses_nothing(
     save_piece(renderer.piece(0), piece_path(tmp_path, 0))
     run = tmp_path / "run"
 
-    def go(steps: int) -> Any:
-        return fit(
-            tmp_path, run, SETTINGS, tiny, FitSettings(steps=steps, batch=2, steps_an_epoch=2)
-        )
+    def go() -> None:
+        fit(tmp_path, run, SETTINGS, tiny, FitSettings(steps=4, batch=2, steps_an_epoch=2))
 
     def epochs() -> list[str]:
         return [line.split(",")[0] for line in (run / "log.csv").read_text().splitlines()[1:]]
@@ -306,14 +304,48 @@ def test_a_stop_at_the_worst_moments_loses_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(keras.Model, "save", full)
         with pytest.raises(InputError, match=r"cannot write .*model\.keras: No space left"):
-            go(4)
+            go()
     assert epochs() == ["0", "1"]
     weights = run / "backup" / "latest.weights.h5"
     weights.write_bytes(weights.read_bytes()[:2000])  # cut while it was written
-    go(4)
+    go()
     assert epochs() == ["0", "1", "1"]  # the epoch before is there still
     assert not (run / "backup").exists()
     assert [path.name for path in run.iterdir() if path.name.startswith(".")] == []
+
+
+def test_renderers_that_die_while_it_trains_are_told_of(
+    sources: Sources,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
+    pytest.importorskip("mlflow", reason="needs drum2midi[train]")
+    from drum2midi.training import run as training
+
+    class Dead:
+        exitcode = 1
+
+        def terminate(self) -> None: ...
+
+        def join(self) -> None: ...
+
+    pieces = tmp_path / "run" / "pieces"
+    pieces.mkdir(parents=True)
+    for number in range(64):
+        piece_path(pieces, number).touch()
+    monkeypatch.setattr(training, "start_renderers", lambda *_, **__: [Dead()])
+    monkeypatch.setattr(training, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(training, "tune_and_export", lambda *_, **__: {"drums": 0.5})
+    settings = training.RunSettings(pieces=70)
+    scores = training.train(sources, tmp_path / "run", tmp_path / "x.onnx", settings=settings)
+    assert scores == {"drums": 0.5}
+    (told,) = [record.getMessage() for record in caplog.records if record.name == training.__name__]
+    assert told.endswith("see the messages above: 64 of 70 pieces were trained on")
+    piece_path(pieces, 0).unlink()
+    with pytest.raises(InputError, match="pieces: rendering failed; see the messages above"):
+        training.train(sources, tmp_path / "run", tmp_path / "x.onnx", settings=settings)
 
 
 def test_a_run_is_as_large_as_what_it_begins_from(

@@ -130,7 +130,7 @@ def fit(
                 )
             ),
         ],
-        verbose=2 if _LOG.isEnabledFor(logging.WARNING) else 0,  # a line an epoch
+        verbose=how_much_to_say(),
     )
     if kept is not None:
         parts = zip(kept, model.get_weights(), strict=True)
@@ -139,3 +139,8 @@ def fit(
         model.save(target)
     shutil.rmtree(backup, ignore_errors=True)
     return model
+
+
+def how_much_to_say() -> int:
+    """Keras's ``verbose``: a line an epoch, but nothing where errors alone are wanted."""
+    return 2 if _LOG.isEnabledFor(logging.WARNING) else 0

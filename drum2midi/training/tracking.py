@@ -57,7 +57,7 @@ def tracked(run: Path, settings: Mapping[str, object]) -> Iterator[Tracker]:
     Raises
     ------
     InputError
-        If the store cannot be opened.
+        If the folder cannot be made or the store not be opened.
     """
     import mlflow
 

@@ -164,6 +164,7 @@ def _train(
 ) -> tuple[float | None, float | None]:
     import keras
 
+    from drum2midi.training.fit import how_much_to_say
     from drum2midi.workshop.keeper import Epochs, Keeper
 
     train = [example(entry, base.features) for entry in dataset.of("train")]
@@ -195,7 +196,7 @@ def _train(
                 *callbacks,
             ],
             shuffle=False,  # `plan` has done that
-            verbose=2 if _LOG.isEnabledFor(logging.WARNING) else 0,
+            verbose=how_much_to_say(),
         )
     return before, _progress(run).best if validation else None
 
