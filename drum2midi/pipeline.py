@@ -1,7 +1,7 @@
 """The pipeline: a recording goes in, a transcription comes out.
 
     file -> audio -> features -> activations -> heeding
-         -> hits -> casting -> dynamics -> grid -> notes -> files
+         -> hits -> casting -> dynamics -> grid -> notes -> files   (hits twice, for the grid)
     file -> audio -> harmony ------------------^
 
 Each arrow is one public function of the module of that name, and can be called alone.
@@ -49,6 +49,10 @@ _EARLY: Final = 0.01
 _CUT_OFF: Final = 0.04
 """Seconds before the end of the audio in which no stroke is heard, but the click of a cut, or what
 was early for the bar that a loop leaves out."""
+
+
+_DOUBT: Final = 0.15
+"""By how much more sensitive the second hearing is that the grid is ranked by too."""
 
 
 class _Counted:
@@ -135,7 +139,7 @@ def transcribe(
         progress=progress and (lambda share: progress(_SEPARATING * share)),
     )
     before = 0.0 if heard.path == path else _SEPARATING
-    hits, seconds = _hear_strokes(
+    hits, doubted, seconds = _hear_strokes(
         heard,
         listener,
         namer,
@@ -145,11 +149,13 @@ def transcribe(
     hits, duration = _inside(passage, hits, seconds, start - around.start)
     if not hits:
         raise InputError(f"{path}: no drum stroke to be heard")
+    doubted, _ = _inside(passage, doubted, seconds, start - around.start)
     # Of the recording as it is, even where the drums were separated from the band.
     band = stream_audio(path, sample_rate=harmony.SAMPLE_RATE, start=start, end=end)
     bars = track_beats(
         hits,
         duration=duration,
+        doubted=doubted,
         harmony=harmony.hear_harmony(band),
         tempo=tempo,
         metre=metre,
@@ -176,8 +182,12 @@ def _hear_strokes(
     *,
     sensitivity: float,
     progress: Callable[[float], None] | None,
-) -> tuple[tuple[Hit, ...], float]:
-    """The strokes of a passage, counted from its start, and how many seconds were listened to."""
+) -> tuple[tuple[Hit, ...], tuple[Hit, ...], float]:
+    """The strokes of a passage, counted from its start, and how many seconds were listened to.
+
+    Also, unless they are named by something else, the strokes of a second hearing: doubtful ones
+    are among them.
+    """
     rate = listener.features.sample_rate
     audio = _Counted(
         stream_audio(passage.path, sample_rate=rate, start=passage.start, end=passage.end)
@@ -185,19 +195,23 @@ def _hear_strokes(
     features = log_mel(in_silence(audio, listener.features), listener.features)
     activations = listener.activations(features, progress=progress)
     heeded = heed_recording(activations, features, listener.picking)
-    hits = pick_hits(heeded, listener.picking, sensitivity=sensitivity)
-    hits = cast_parts(hits, activations)
-    if listener.dynamics is not None:
-        hits = weigh(hits, features, listener.features, listener.dynamics)
-    # Only now: at the edge of the activations a peak could not be told to less than a frame.
-    quiet = QUIET_FRAMES / listener.features.frame_rate
-    hits = tuple(replace(hit, onset=max(0.0, hit.onset - quiet)) for hit in hits)
-    if namer is not None:
-        samples = read_audio(
-            passage.path, sample_rate=rate, start=passage.start, end=passage.end
-        ).samples
-        hits = namer.name(hits, samples, sensitivity=sensitivity)
-    return hits, audio.samples / rate
+
+    def strokes(sensitivity: float) -> tuple[Hit, ...]:
+        hits = pick_hits(heeded, listener.picking, sensitivity=sensitivity)
+        hits = cast_parts(hits, activations)
+        if listener.dynamics is not None:
+            hits = weigh(hits, features, listener.features, listener.dynamics)
+        # Only now: at the edge of the activations a peak could not be told to less than a frame.
+        quiet = QUIET_FRAMES / listener.features.frame_rate
+        return tuple(replace(hit, onset=max(0.0, hit.onset - quiet)) for hit in hits)
+
+    hits = strokes(sensitivity)
+    if namer is None:
+        return hits, strokes(min(sensitivity + _DOUBT, 1.0)), audio.samples / rate
+    samples = read_audio(
+        passage.path, sample_rate=rate, start=passage.start, end=passage.end
+    ).samples
+    return namer.name(hits, samples, sensitivity=sensitivity), (), audio.samples / rate
 
 
 def _inside(

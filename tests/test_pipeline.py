@@ -47,3 +47,23 @@ def test_a_stroke_where_passages_meet_is_in_one_of_them(beat_wav: Path) -> None:
         after = pipeline.transcribe(beat_wav, start=cut).hits
         onsets = [hit.onset for hit in before] + [cut + hit.onset for hit in after]
         assert onsets == pytest.approx([hit.onset for hit in whole], abs=0.012)
+
+
+def test_the_grid_is_told_of_doubtful_strokes_that_are_not_written(
+    beat_wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {}
+
+    def track_beats(hits: Any, **options: Any) -> Grid:
+        told.update(options, hits=hits)
+        return original(hits, **options)
+
+    original = pipeline.track_beats
+    monkeypatch.setattr(pipeline, "track_beats", track_beats)
+    low = pipeline.transcribe(beat_wav, sensitivity=0.5)
+    doubted = told["doubted"]
+    assert told["hits"] == low.hits
+    high = pipeline.transcribe(beat_wav, sensitivity=0.5 + pipeline._DOUBT)
+    assert doubted == high.hits
+    # Nothing is more sensitive than what hears everything.
+    assert pipeline.transcribe(beat_wav, sensitivity=1.0).hits == told["doubted"]

@@ -72,6 +72,48 @@ def test_likely_readings_have_the_mean_of_all_and_of_halves() -> None:
         np.testing.assert_allclose(scores, expected, rtol=1e-9)
 
 
+def test_the_same_hearing_twice_is_as_one() -> None:
+    once = rank_readings(rock(), PULSE, limits=PERIODS)
+    twice = rank_readings(rock(), PULSE, limits=PERIODS, doubted=rock())
+    for (_, scores), (_, others) in zip(once, twice, strict=True):
+        np.testing.assert_allclose(others, scores, rtol=1e-6, atol=1e-6)
+
+
+def test_a_second_hearing_counts_as_much_reading_for_reading() -> None:
+    strokes = rock()
+    # A stroke more, a beat before all others: its readings begin with another beat.
+    doubted = Strokes.of([Hit(-BEAT, SNARE, 60, 0.5), *as_hits(strokes)])
+    ranked = rank_readings(strokes, PULSE, limits=PERIODS, doubted=doubted)
+    juries = [strokes, *ranking._halves(strokes), doubted, *ranking._halves(doubted)]
+    scores: dict[tuple[float, float, int, int], list[float]] = {}
+    for jury in juries:
+        for level, describe in readings(jury, PULSE, limits=PERIODS):
+            for reading, score in zip(level, rank(describe()), strict=True):
+                scores.setdefault(named(reading), []).append(float(score))
+    assert {len(each) for each in scores.values()} == {len(juries)}
+    best = best_of(ranked)
+    top = max(float(one.max()) for _, one in ranked)
+    assert top == pytest.approx(np.mean(scores[named(best)]))
+    level = next(level for level, _ in ranked if best in level)
+    values = next(one for level, one in ranked if best in level)
+    assert values == pytest.approx([np.mean(scores[named(reading)]) for reading in level])
+
+
+def named(reading: Reading) -> tuple[float, float, int, int]:
+    """What tells a reading from others of one pulse, whichever beat it is counted from."""
+    return reading.ratio, reading.offset, reading.count, reading.downbeat % reading.count
+
+
+def as_hits(strokes: Strokes) -> list[Hit]:
+    drums = {0: KICK, 1: SNARE, 4: CLOSED_HAT}
+    return [
+        Hit(float(time), drums[int(drum)], round(127 * float(loud)), float(weight))
+        for time, drum, loud, weight in zip(
+            strokes.times, strokes.classes, strokes.loudness, strokes.weights, strict=True
+        )
+    ]
+
+
 def test_halves_come_in_pairs_that_share_no_stroke() -> None:
     strokes = rock()
     before = strokes.weights.copy()

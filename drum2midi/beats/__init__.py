@@ -49,6 +49,7 @@ def track_beats(
     hits: Sequence[Hit],
     *,
     duration: float,
+    doubted: Sequence[Hit] = (),
     harmony: Harmony | None = None,
     tempo: float | None = None,
     metre: Metre | None = None,
@@ -62,6 +63,9 @@ def track_beats(
         In any order; some may be wrong.
     duration : float
         Seconds of audio.
+    doubted : sequence of Hit
+        The same strokes as a second hearing has them, doubtful ones among them: how the pulse is
+        to be read must not hang on those. No bars are laid for its sake.
     harmony : Harmony, optional
         Of the whole recording, if there may be more in it than drums.
     tempo : float, optional
@@ -89,7 +93,8 @@ def track_beats(
     strokes = Strokes.of(hits)
     if _too_little(strokes):
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
-    found, scores = _all_readings(strokes, tempo, metre, steady, harmony)
+    also = Strokes.of(doubted) if doubted else None
+    found, scores = _all_readings(strokes, also, tempo, metre, steady, harmony)
     if not found:
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
     best = found[int(np.argmax(scores))]
@@ -130,6 +135,7 @@ def _too_little(strokes: Strokes) -> bool:
 
 def _all_readings(
     strokes: Strokes,
+    doubted: Strokes | None,
     tempo: float | None,
     metre: Metre | None,
     steady: bool,
@@ -149,7 +155,7 @@ def _all_readings(
     found: list[Reading] = []
     ranked = []
     for pulse in pulses:
-        average = rank_readings(strokes, pulse, limits=limits)
+        average = rank_readings(strokes, pulse, limits=limits, doubted=doubted)
         for level, drums in heed_phrases(average, strokes):
             both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
             found += level

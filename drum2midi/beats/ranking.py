@@ -3,13 +3,15 @@
 Which of two readings wins must not hang on a stroke or two that were misheard. So the readings
 that all strokes together find likely are ranked again, by random halves of the strokes, in pairs of
 which one has what the other lacks, and the mean of all counts: bagging (Breiman, Machine
-Learning 1996), at the time of use.
+Learning 1996), at the time of use. Halves of one hearing share its mistakes; where the recording
+was heard a second time, with more doubt, that hearing and its halves count as much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,7 +32,11 @@ _HOPELESS: Final = 6.0  # nats by which a level falls short that is not ranked a
 
 
 def rank_readings(
-    strokes: Strokes, pulse: NDArray[np.float64], *, limits: Mapping[int, tuple[float, float]]
+    strokes: Strokes,
+    pulse: NDArray[np.float64],
+    *,
+    limits: Mapping[int, tuple[float, float]],
+    doubted: Strokes | None = None,
 ) -> list[Ranked]:
     """Every way to count a pulse, level by level, with the log-odds of each up to a constant.
 
@@ -41,27 +47,37 @@ def rank_readings(
         Seconds.
     limits : mapping of int to (float, float)
         As of `drum2midi.beats.metrical.readings`.
+    doubted : Strokes, optional
+        Of a second hearing, which count as much.
     """
-    ranked = [
-        (level, rank(describe())) for level, describe in readings(strokes, pulse, limits=limits)
-    ]
-    if not ranked:
+    hearings = [strokes] if doubted is None else [strokes, doubted]
+    described = [list(readings(hearing, pulse, limits=limits)) for hearing in hearings]
+    if not described[0]:
         return []
-    best = max(float(scores.max()) for _, scores in ranked)
+    levels = [level for level, _ in described[0]]
+    wholes = [
+        np.mean(
+            [_in_order(same[0][0], level, rank(describe())) for level, describe in same], axis=0
+        )
+        for same in zip(*described, strict=True)
+    ]
+    best = max(float(scores.max()) for scores in wholes)
     totals = {
-        index: scores.copy()
-        for index, (_, scores) in enumerate(ranked)
+        index: len(hearings) * scores
+        for index, scores in enumerate(wholes)
         if scores.max() > best - _HOPELESS
     }
-    for half in _halves(strokes):
-        for index, (_, describe) in enumerate(readings(half, pulse, limits=limits)):
+    for half in chain.from_iterable(map(_halves, hearings)):
+        for index, (level, describe) in enumerate(readings(half, pulse, limits=limits)):
             if index in totals:
-                totals[index] += rank(describe())
-    means = {index: total / (1 + 2 * _PAIRS) for index, total in totals.items()}
+                totals[index] += _in_order(levels[index], level, rank(describe()))
+    counted = len(hearings) * (1 + 2 * _PAIRS)
+    means = {index: total / counted for index, total in totals.items()}
     # Halves are less sure than the whole: the rest falls as far as the best does.
     fall = max(float(scores.max()) for scores in means.values()) - best
     return [
-        (level, means.get(index, scores + fall)) for index, (level, scores) in enumerate(ranked)
+        (level, means.get(index, scores + fall))
+        for index, (level, scores) in enumerate(zip(levels, wholes, strict=True))
     ]
 
 
@@ -79,6 +95,13 @@ def move_downbeat(scores: NDArray[np.float64], heeding: NDArray[np.float64]) -> 
         Those with it, all together as likely as without.
     """
     return np.asarray(heeding - np.logaddexp.reduce(heeding) + np.logaddexp.reduce(scores))
+
+
+def _in_order(
+    wanted: Sequence[Reading], given: Sequence[Reading], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scores of the readings of a level in the order of others, which may begin at another beat."""
+    return np.roll(scores, given[0].downbeat - wanted[0].downbeat)
 
 
 def _halves(strokes: Strokes) -> Iterator[Strokes]:
