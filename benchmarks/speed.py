@@ -30,6 +30,7 @@ from drum2midi.harmony import SAMPLE_RATE, hear_harmony
 from drum2midi.heeding import heed_recording
 from drum2midi.model import load_model
 from drum2midi.onsets import pick_hits
+from drum2midi.pipeline import DOUBT
 from drum2midi.quantise import quantise
 from drum2midi.sheet import write_pages, write_sheet
 from drum2midi.transcription import Transcription
@@ -56,9 +57,12 @@ def main() -> None:
     activations, network = cpu_seconds(lambda: model.activations(features))
     heeded, heeding = cpu_seconds(lambda: heed_recording(activations, features, model.picking))
     hits, onsets = cpu_seconds(lambda: pick_hits(heeded, model.picking))
+    doubted = pick_hits(heeded, model.picking, sensitivity=0.5 + DOUBT)
     band = soxr.resample(samples, rate, SAMPLE_RATE)
     harmony, chords = cpu_seconds(lambda: hear_harmony([band]))
-    grid, beats = cpu_seconds(lambda: track_beats(hits, duration=SECONDS, harmony=harmony))
+    grid, beats = cpu_seconds(
+        lambda: track_beats(hits, duration=SECONDS, doubted=doubted, harmony=harmony)
+    )
     (notes, swing), places = cpu_seconds(lambda: quantise(hits, grid))
     whole = Transcription(hits, grid, notes, SECONDS, title="four minutes", swing=swing)
     with tempfile.TemporaryDirectory() as folder:

@@ -51,7 +51,7 @@ _CUT_OFF: Final = 0.04
 was early for the bar that a loop leaves out."""
 
 
-_DOUBT: Final = 0.15
+DOUBT: Final = 0.15
 """By how much more sensitive the second hearing is that the grid is ranked by too."""
 
 
@@ -207,7 +207,7 @@ def _hear_strokes(
 
     hits = strokes(sensitivity)
     if namer is None:
-        return hits, strokes(min(sensitivity + _DOUBT, 1.0)), audio.samples / rate
+        return hits, strokes(min(sensitivity + DOUBT, 1.0)), audio.samples / rate
     samples = read_audio(
         passage.path, sample_rate=rate, start=passage.start, end=passage.end
     ).samples

@@ -63,7 +63,7 @@ def test_the_grid_is_told_of_doubtful_strokes_that_are_not_written(
     low = pipeline.transcribe(beat_wav, sensitivity=0.5)
     doubted = told["doubted"]
     assert told["hits"] == low.hits
-    high = pipeline.transcribe(beat_wav, sensitivity=0.5 + pipeline._DOUBT)
+    high = pipeline.transcribe(beat_wav, sensitivity=0.5 + pipeline.DOUBT)
     assert doubted == high.hits
     # Nothing is more sensitive than what hears everything.
     assert pipeline.transcribe(beat_wav, sensitivity=1.0).hits == told["doubted"]
