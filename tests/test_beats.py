@@ -249,6 +249,26 @@ def scores(grid: Grid, beats: np.ndarray, bars: np.ndarray) -> tuple[float, floa
     )
 
 
+def test_doubt_before_and_after_the_drums_moves_no_bar() -> None:
+    hits, beats, _ = join((ROCK, 16, 0.25, 20.0))
+    noise = [Hit(time, SNARE, 30, 0.3) for time in (0.7, 3.1, 9.9, float(beats[-1]) + 7.3)]
+    doubted = [*noise[:3], *hits, noise[3]]
+    alone = track_beats(hits, duration=70)
+    assert track_beats(hits, duration=70, doubted=doubted) == alone
+    assert track_beats(hits, duration=70, doubted=noise) == alone
+
+
+@pytest.mark.parametrize(("pattern", "drum"), [(ROCK, KICK), (ROCK_2, SNARE)])
+def test_a_second_hearing_tells_how_to_read_what_the_first_leaves_open(
+    pattern: tuple[str, int, int], drum: Drum
+) -> None:
+    """One drum alone says little of beats and bars; the others, which were doubtful, do."""
+    hits, beats, bars = join((pattern, 16, 0.25, 0))
+    alone = [hit for hit in hits if hit.drum is drum]
+    assert scores(track_beats(alone, duration=40), beats, bars)[0] < 0.5
+    assert scores(track_beats(alone, duration=40, doubted=hits), beats, bars) == (1.0, 1.0)
+
+
 def test_tempo_change() -> None:
     hits, beats, bars = join((ROCK, 16, 0.25, 0), (ROCK_2, 16, 0.2, 0))
     found, firsts = scores(track_beats(hits, duration=80), beats, bars)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _FEWEST: Final = 4  # strokes without which there is no rhythm to track
 _SHORTEST: Final = 0.5  # seconds, likewise
+_SAME: Final = 0.03  # seconds between a stroke as two hearings have it
 _TEMPO_SLACK: Final = 0.08  # relative; how far a performance may be from the tempo given
 _COMFORTABLE: Final = 50  # frames; the pulse to track lies near it
 _ANY_PERIOD: Final = (0.14, 1.55)  # seconds in a beat where only the metre is known
@@ -65,7 +66,7 @@ def track_beats(
         Seconds of audio.
     doubted : sequence of Hit
         The same strokes as a second hearing has them, doubtful ones among them: how the pulse is
-        to be read must not hang on those. No bars are laid for its sake.
+        to be read must not hang on those. What it has before and after all `hits` does not count.
     harmony : Harmony, optional
         Of the whole recording, if there may be more in it than drums.
     tempo : float, optional
@@ -93,7 +94,7 @@ def track_beats(
     strokes = Strokes.of(hits)
     if _too_little(strokes):
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
-    also = Strokes.of(doubted) if doubted else None
+    also = _meanwhile(doubted, strokes)
     found, scores = _all_readings(strokes, also, tempo, metre, steady, harmony)
     if not found:
         return default_grid(strokes.times, duration=duration, tempo=tempo, metre=metre)
@@ -131,6 +132,16 @@ def find_pulse(hits: Sequence[Hit]) -> NDArray[np.float64]:
 def _too_little(strokes: Strokes) -> bool:
     times = strokes.times
     return len(times) < _FEWEST or times[-1] - times[0] < _SHORTEST
+
+
+def _meanwhile(doubted: Sequence[Hit], strokes: Strokes) -> Strokes | None:
+    """The strokes of a second hearing while the first has some; None if there is none of those.
+
+    Doubt long before the drums come in or after they are gone would say where the piece begins.
+    """
+    first, last = strokes.times[0] - _SAME, strokes.times[-1] + _SAME
+    inside = [hit for hit in doubted if first <= hit.onset <= last]
+    return Strokes.of(inside) if inside else None
 
 
 def _all_readings(
