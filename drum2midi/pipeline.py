@@ -1,10 +1,11 @@
 """The pipeline: a recording goes in, a transcription comes out.
 
     file -> audio -> features -> activations -> heeding
-         -> hits -> casting -> dynamics -> grid -> notes -> files   (hits twice, for the grid)
+         -> hits -> casting -> dynamics -> grid -> notes -> files
     file -> audio -> harmony ------------------^
 
-Each arrow is one public function of the module of that name, and can be called alone.
+Each arrow is one public function of the module of that name, and can be called alone. The grid is
+told of two hearings, of which the second, with more doubtful hits in it, is not written.
 """
 
 from __future__ import annotations
@@ -196,8 +197,8 @@ def _hear_strokes(
     activations = listener.activations(features, progress=progress)
     heeded = heed_recording(activations, features, listener.picking)
 
-    def strokes(sensitivity: float) -> tuple[Hit, ...]:
-        hits = pick_hits(heeded, listener.picking, sensitivity=sensitivity)
+    def hear(how_sensitively: float) -> tuple[Hit, ...]:
+        hits = pick_hits(heeded, listener.picking, sensitivity=how_sensitively)
         hits = cast_parts(hits, activations)
         if listener.dynamics is not None:
             hits = weigh(hits, features, listener.features, listener.dynamics)
@@ -205,9 +206,9 @@ def _hear_strokes(
         quiet = QUIET_FRAMES / listener.features.frame_rate
         return tuple(replace(hit, onset=max(0.0, hit.onset - quiet)) for hit in hits)
 
-    hits = strokes(sensitivity)
+    hits = hear(sensitivity)
     if namer is None:
-        return hits, strokes(min(sensitivity + DOUBT, 1.0)), audio.samples / rate
+        return hits, hear(min(sensitivity + DOUBT, 1.0)), audio.samples / rate
     samples = read_audio(
         passage.path, sample_rate=rate, start=passage.start, end=passage.end
     ).samples

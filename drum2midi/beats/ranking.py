@@ -9,9 +9,8 @@ was heard a second time, with more doubt, that hearing and its halves count as m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -48,37 +47,31 @@ def rank_readings(
     limits : mapping of int to (float, float)
         As of `drum2midi.beats.metrical.readings`.
     doubted : Strokes, optional
-        Of a second hearing, which count as much.
+        Of a second hearing, which counts as much.
     """
-    hearings = [strokes] if doubted is None else [strokes, doubted]
-    described = [list(readings(hearing, pulse, limits=limits)) for hearing in hearings]
-    if not described[0]:
+    levels = [level for level, _ in readings(strokes, pulse, limits=limits)]
+    if not levels:
         return []
-    levels = [level for level, _ in described[0]]
-    wholes = [
-        np.mean(
-            [_in_order(same[0][0], level, rank(describe())) for level, describe in same], axis=0
-        )
-        for same in zip(*described, strict=True)
-    ]
-    best = max(float(scores.max()) for scores in wholes)
-    totals = {
-        index: len(hearings) * scores
-        for index, scores in enumerate(wholes)
-        if scores.max() > best - _HOPELESS
-    }
-    for half in chain.from_iterable(map(_halves, hearings)):
-        for index, (level, describe) in enumerate(readings(half, pulse, limits=limits)):
-            if index in totals:
-                totals[index] += _in_order(levels[index], level, rank(describe()))
-    counted = len(hearings) * (1 + 2 * _PAIRS)
-    means = {index: total / counted for index, total in totals.items()}
+
+    def mean(parts: Sequence[Strokes], some: Container[int]) -> dict[int, NDArray[np.float64]]:
+        """What parts of the strokes say of the readings of some levels."""
+        said: dict[int, list[NDArray[np.float64]]] = {}
+        for part in parts:
+            for index, (level, describe) in enumerate(readings(part, pulse, limits=limits)):
+                if index in some:
+                    scores = _in_order(levels[index], level, rank(describe()))
+                    said.setdefault(index, []).append(scores)
+        return {index: np.mean(scores, axis=0) for index, scores in said.items()}
+
+    hearings = [strokes] if doubted is None else [strokes, doubted]
+    wholes = mean(hearings, range(len(levels)))
+    best = max(float(scores.max()) for scores in wholes.values())
+    likely = {index for index, scores in wholes.items() if scores.max() > best - _HOPELESS}
+    halves = mean([half for hearing in hearings for half in _halves(hearing)], likely)
+    means = {i: (wholes[i] + 2 * _PAIRS * halves[i]) / (1 + 2 * _PAIRS) for i in likely}
     # Halves are less sure than the whole: the rest falls as far as the best does.
     fall = max(float(scores.max()) for scores in means.values()) - best
-    return [
-        (level, means.get(index, scores + fall))
-        for index, (level, scores) in enumerate(zip(levels, wholes, strict=True))
-    ]
+    return [(level, means.get(i, wholes[i] + fall)) for i, level in enumerate(levels)]
 
 
 def move_downbeat(scores: NDArray[np.float64], heeding: NDArray[np.float64]) -> NDArray[np.float64]:
