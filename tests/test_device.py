@@ -131,7 +131,8 @@ def test_truth_and_levels_are_those_of_the_cpu(piece: Piece) -> None:
     frames = 1000
     power = 10.0 ** (piece.drums[:frames].astype(np.float32) / 10.0)
     ours = mixing.normalise(torch.from_numpy(power)[None], SETTINGS)[0].numpy()
-    np.testing.assert_allclose(ours, normalise(power, SETTINGS), atol=2e-6)
+    # A sum in single precision, in an order that torch's threads choose.
+    np.testing.assert_allclose(ours, normalise(power, SETTINGS), atol=1e-5)
 
     batch, tensor = _batch(piece, frames), torch.from_numpy(power)[None]
     here = mixing._truth(
