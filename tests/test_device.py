@@ -20,12 +20,21 @@ from drum2midi.training import examples
 from drum2midi.training.device import cargo
 from drum2midi.training.network import OUTPUTS, NetworkSettings, build_network
 from drum2midi.training.oneshots import load_library
-from drum2midi.training.pieces import Piece, Renderer, Sources
+from drum2midi.training.pieces import Piece, Renderer, Sources, save_piece
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 
 from drum2midi.training.device import mixing  # noqa: E402
-from drum2midi.training.device.fit import DeviceSettings, Pool, _begin, _render, _take, loss  # noqa: E402
+from drum2midi.training.device.fit import (  # noqa: E402
+    DeviceSettings,
+    Pool,
+    _begin,
+    _beside,
+    _endless,
+    _render,
+    _take,
+    loss,
+)
 from drum2midi.training.device.sweep import both_ways  # noqa: E402
 from drum2midi.training.device.twin import Twin  # noqa: E402
 
@@ -263,16 +272,30 @@ def test_the_twin_learns_the_same_under_autocast() -> None:
     torch.testing.assert_close(quick.float(), plain, atol=0.05, rtol=0.05)
 
 
-def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> None:
+def surely_heard(piece: Piece) -> Piece:
+    """A piece with strokes enough, each two dozen times over, which have all power."""
+    return replace(
+        piece,
+        frames=np.tile(piece.frames, 24),
+        drum=np.tile(piece.drum, 24),
+        velocity=np.tile(piece.velocity, 24),
+        share=np.ones((24 * len(piece.frames), piece.share.shape[1]), np.float16),
+    )
+
+
+def test_a_run_leaves_weights_that_keras_takes(packed: Path, piece: Piece, tmp_path: Path) -> None:
     """A few steps by the command itself; what it writes becomes a model of the settings' size."""
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
     from drum2midi.training.device.finish import _curve, build
     from drum2midi.training.weights import read_weights
 
-    run = tmp_path / "run"
+    run, music = tmp_path / "run", tmp_path / "music"
+    music.mkdir()
+    save_piece(surely_heard(piece), music / "song.npz")
     subprocess.run(
         [sys.executable, "-m", "drum2midi.training.device.fit", str(packed), str(run),
-         "--minutes", "0.05", "--workers", "1", "--batch", "2", "--capacity", "3"],
+         "--minutes", "0.05", "--workers", "1", "--batch", "2", "--capacity", "3",
+         "--heard", str(music)],
         check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -280,6 +303,7 @@ def test_a_run_leaves_weights_that_keras_takes(packed: Path, tmp_path: Path) -> 
     last = run / "weights-100.npz"
     model, features, about = build([last])
     assert features == SETTINGS
+    assert about["heard"] == "music"  # not whose folder it is in
     assert about["network"]["recurrent_layers"] == 2
     assert model.count_params() < 5_000_000
     logged = list(_curve(run / "log.csv"))
@@ -379,6 +403,17 @@ def test_a_crew_that_has_no_more_to_render_is_not_dead(piece: Piece) -> None:
     assert pool.added == 1
     with pytest.raises(InputError, match="the processes that render died"):
         _take(pool, pieces, [SimpleNamespace(exitcode=0), SimpleNamespace(exitcode=-9)], wait=True)
+
+
+def test_music_comes_again_and_again_and_is_the_share_that_was_asked_for(piece: Piece) -> None:
+    music = [replace(piece, frames=piece.frames + i) for i in range(5)]
+    heard = _endless(music, np.random.default_rng(0))
+    first = [next(heard) for _ in range(10)]
+    for pass_ in (first[:5], first[5:]):
+        assert {id(one) for one in pass_} == {id(one) for one in music}
+    assert [_beside(count, 0.25, music) for count in (0, 2, 3, 300)] == [0, 0, 1, 100]
+    assert _beside(300, 0.25, []) == 0
+    assert list(_endless([], np.random.default_rng(0))) == []
 
 
 def test_the_command_names_what_is_missing(tmp_path: Path) -> None:

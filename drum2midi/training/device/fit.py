@@ -18,7 +18,7 @@ import math
 import multiprocessing
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -35,6 +35,7 @@ from drum2midi.training import examples
 from drum2midi.training.device.cargo import unpack
 from drum2midi.training.device.mixing import Batch, compose
 from drum2midi.training.device.twin import Twin
+from drum2midi.training.heard import read_pieces
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS, NetworkSettings
 from drum2midi.training.pieces import SECONDS, Material, Piece, Renderer
 from drum2midi.training.weights import read_weights, sizes_of
@@ -73,6 +74,10 @@ class DeviceSettings:
     seed : int
     start : tuple of str
         Files of weights whose mean to begin from instead of chance.
+    heard : str or None
+        Folder of music that the model itself has heard (`drum2midi.training.heard`).
+    heard_share : float
+        Share of the pieces that are such music.
     """
 
     minutes: float = 9.0
@@ -87,6 +92,8 @@ class DeviceSettings:
     average: float = 0.999
     seed: int = 0
     start: tuple[str, ...] = ()
+    heard: str | None = None
+    heard_share: float = 0.3
     features: FeatureSettings = field(default_factory=FeatureSettings)
     network: NetworkSettings = field(
         default_factory=lambda: NetworkSettings(
@@ -187,8 +194,13 @@ def fit(cargo: Path, out: Path, settings: DeviceSettings) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     # What ships tells how it was trained, but not in whose folders.
-    facts = {**asdict(settings), "start": [Path(file).name for file in settings.start]}
+    facts = {
+        **asdict(settings),
+        "start": [Path(file).name for file in settings.start],
+        "heard": settings.heard and Path(settings.heard).name,
+    }
     (out / "settings.json").write_text(json.dumps(facts, indent=1))
+    music = read_pieces(Path(settings.heard), settings.features) if settings.heard else []
     context = multiprocessing.get_context("fork")
     with context.Pool(settings.workers) as decoders:
         material = unpack(cargo, map_files=decoders.map)
@@ -201,7 +213,7 @@ def fit(cargo: Path, out: Path, settings: DeviceSettings) -> None:
     for process in crew:
         process.start()
     try:
-        _learn(out, settings, pieces, crew)
+        _learn(out, settings, pieces, crew, music)
     finally:
         for process in crew:
             process.kill()
@@ -213,7 +225,13 @@ def _render(material: Material, settings: DeviceSettings, worker: int, pieces: A
         pieces.put(renderer.piece(number))
 
 
-def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[BaseProcess]) -> None:
+def _learn(
+    out: Path,
+    settings: DeviceSettings,
+    pieces: Any,
+    crew: Sequence[BaseProcess],
+    music: Sequence[Piece],
+) -> None:
     torch.manual_seed(settings.seed)
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -229,12 +247,15 @@ def _learn(out: Path, settings: DeviceSettings, pieces: Any, crew: Sequence[Base
     optimizer = torch.optim.AdamW(twin.parameters(), lr=0.0, weight_decay=settings.decay)
     while pool.added < min(64, settings.capacity, settings.pieces or 64):
         _take(pool, pieces, crew, wait=True)
-    mix, saved, step = examples.Mix(), list(_SAVED_AT), 0
+    heard = _endless(music, np.random.default_rng(settings.seed))
+    mix, saved, step, rendered = examples.Mix(), list(_SAVED_AT), 0, pool.added
     begun, total = time.monotonic(), torch.zeros((), device=device)
     with (out / "log.csv").open("w", buffering=1) as log:
         log.write("step,seconds,pieces,loss\n")
         while (done := (time.monotonic() - begun) / (60.0 * settings.minutes)) < 1.0:
-            _take(pool, pieces, crew, wait=False)
+            rendered += _take(pool, pieces, crew, wait=False)
+            while pool.added - rendered < _beside(rendered, settings.heard_share, music):
+                pool.add(next(heard))
             for group in optimizer.param_groups:
                 group["lr"] = settings.rate * min(1.0, (step + 1) / 300.0) * _cosine(done)
             with torch.no_grad():
@@ -280,17 +301,30 @@ def _cosine(done: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def _take(pool: Pool, pieces: Any, crew: Sequence[BaseProcess], *, wait: bool) -> None:
-    """What has been rendered goes into the pool."""
+def _endless(music: Sequence[Piece], rng: np.random.Generator) -> Iterator[Piece]:
+    """All music at random, again and again."""
+    while music:
+        for index in rng.permutation(len(music)).tolist():
+            yield music[index]
+
+
+def _beside(rendered: int, share: float, music: Sequence[Piece]) -> int:
+    """How many pieces of music go with so many rendered ones."""
+    return int(rendered * share / (1.0 - share)) if music else 0
+
+
+def _take(pool: Pool, pieces: Any, crew: Sequence[BaseProcess], *, wait: bool) -> int:
+    """What has been rendered goes into the pool; how many pieces."""
     codes = [process.exitcode for process in crew]  # 0: it had no more to render
     if None not in codes and any(codes):
         raise InputError("the processes that render died")
+    taken = 0
     try:
         while True:
             pool.add(pieces.get(timeout=1.0) if wait else pieces.get_nowait())
-            wait = False
+            wait, taken = False, taken + 1
     except queue.Empty:
-        return
+        return taken
 
 
 def _save(average: torch.nn.Module, twin: Twin, path: Path) -> None:
@@ -314,12 +348,16 @@ def _main(
     rate: Annotated[float, typer.Option(help="AdamW's highest.")] = 2e-3,
     average: Annotated[float, typer.Option(help="Of the weights, what a step leaves.")] = 0.999,
     start: Annotated[list[Path] | None, typer.Option(help="Weights to go on from.")] = None,
+    heard: Annotated[Path | None, typer.Option(help="Music that was heard, to learn too.")] = None,
+    heard_share: Annotated[float, typer.Option(help="Of the pieces.", min=0.0, max=0.9)] = 0.3,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Train on a GPU from packed material."""
     settings = DeviceSettings(minutes=minutes, workers=workers, batch=batch, capacity=capacity,
                               pieces=pieces, rate=rate, average=average, seed=seed,
-                              start=tuple(map(str, start or ())))  # fmt: skip
+                              start=tuple(map(str, start or ())),
+                              heard=None if heard is None else str(heard),
+                              heard_share=heard_share)  # fmt: skip
     try:
         if start:
             settings = replace(settings, network=sizes_of(read_weights(start)))
