@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drum2midi.audio import read_audio
-from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, SNARE
+from drum2midi.drums import CLOSED_HAT, CRASH, CROSS_STICK, DRUMS, FLOOR_TOM, KICK, PEDAL_HAT, SNARE
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, in_silence, log_mel, normalise
 from drum2midi.model import load_model
@@ -76,6 +76,13 @@ def test_a_doubtful_stroke_has_no_share_and_a_sure_one_is_not_told_twice() -> No
     ]
     assert named == [(KICK, 1.0), (SNARE, 1.0), (KICK, 0.0)]
     np.testing.assert_allclose(piece.drums, 0.0, atol=1e-3)
+
+
+def test_what_songs_are_often_wrong_about_is_doubtful_however_surely_heard() -> None:
+    sure = [Hit(1.0, drum, 100, 0.99) for drum in (PEDAL_HAT, FLOOR_TOM, CROSS_STICK, CRASH)]
+    piece = _piece(np.ones((300, 96), np.float32), SETTINGS, sure, sure, 0.0)
+    told = dict(zip((DRUMS[drum] for drum in piece.drum), piece.share[:, 0], strict=True))
+    assert told == {PEDAL_HAT: 0.0, FLOOR_TOM: 0.0, CROSS_STICK: 0.0, CRASH: 1.0}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ import typer
 
 from drum2midi.audio import stream_audio
 from drum2midi.casting import cast_parts
-from drum2midi.drums import DRUMS
+from drum2midi.drums import CROSS_STICK, DRUMS, PEDAL_HAT
 from drum2midi.errors import InputError
 from drum2midi.features import in_silence, mel_power, normalise
 from drum2midi.heeding import heed_recording
@@ -46,6 +46,10 @@ _SURE: Final = 0.42
 
 _DOUBTFUL: Final = 0.83
 """Sensitivity of what may be a stroke: thresholds two logits lower."""
+
+_DOUBTED: Final = frozenset({CROSS_STICK, PEDAL_HAT})
+"""Drums that are doubtful however surely they are heard, and so are toms: in songs basses pass for
+toms, clicks of kicks for pedals and ticks for cross-sticks (see ``models/README.md``)."""
 
 _SAME: Final = 0.05  # seconds between a stroke in one hearing and in the other
 _STROKES: Final = 1.0  # sure strokes a second, at least, of a piece
@@ -92,6 +96,7 @@ def _piece(
     doubtful: Sequence[Hit],
     delay: float,
 ) -> Piece:
+    sure = [hit for hit in sure if hit.drum not in _DOUBTED and hit.drum.scoring != "TT"]
     known = {drum: np.array([h.onset for h in sure if h.drum is drum]) for drum in DRUMS}
     doubts = [h for h in doubtful if not (np.abs(known[h.drum] - h.onset) < _SAME).any()]
     strokes = sorted([*sure, *doubts], key=lambda hit: hit.onset)
