@@ -8,5 +8,6 @@
 `cargo` packs the material small enough to travel to a machine that has PyTorch and a GPU but
 neither TensorFlow nor the material; `fit` trains there and writes weights (for the network of
 `drum2midi.training.network`, by `drum2midi.training.device.twin`), from which `finish` makes the
-model here.
+model here. With ``--heard`` it also learns from music that nobody annotated
+(`drum2midi.training.heard`).
 """
