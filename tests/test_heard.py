@@ -85,6 +85,13 @@ def test_what_songs_are_often_wrong_about_is_doubtful_however_surely_heard() -> 
     assert told == {PEDAL_HAT: 0.0, FLOOR_TOM: 0.0, CROSS_STICK: 0.0, CRASH: 1.0}
 
 
+def test_where_nothing_is_heard_there_is_nothing_to_learn() -> None:
+    length = int(SECONDS * SETTINGS.frame_rate) + 1
+    piece = _piece(np.ones((length, 96), np.float32), SETTINGS, [], [], 0.0)
+    assert piece.share.shape == (0, 96)
+    assert list(cut(piece, SETTINGS)) == []
+
+
 @pytest.mark.parametrize(
     ("sure", "doubtful", "kept"), [(24, 12, 1), (23, 0, 0), (24, 13, 0), (300, 150, 1), (0, 0, 0)]
 )
@@ -134,3 +141,11 @@ def test_the_command_hears_a_folder_and_names_what_it_cannot_read(tmp_path: Path
         assert "broken.wav" in result.stderr
         assert result.stdout == f"{tmp_path / 'out'}: 1 of 2 recordings\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["music-funk.ogg.npz"]
+
+
+def test_a_folder_without_recordings_is_told(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    command = [sys.executable, "-m", "drum2midi.training.heard", str(tmp_path / "o"), str(missing)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == f"drum2midi: {missing}: no recordings\n"

@@ -15,6 +15,7 @@ OUT`` learns from them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -41,19 +42,19 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
 
-_SURE: Final = 0.42
+_SURELY: Final = 0.42
 """Sensitivity of what is surely heard: thresholds half a logit higher than usual."""
 
-_DOUBTFUL: Final = 0.83
+_PERHAPS: Final = 0.83
 """Sensitivity of what may be a stroke: thresholds two logits lower."""
 
-_DOUBTED: Final = frozenset({CROSS_STICK, PEDAL_HAT})
-"""Drums that are doubtful however surely they are heard, and so are toms: in songs basses pass for
-toms, clicks of kicks for pedals and ticks for cross-sticks (see ``models/README.md``)."""
+_NEVER_SURE: Final = {CROSS_STICK, PEDAL_HAT, *(drum for drum in DRUMS if drum.scoring == "TT")}
+"""Drums that are doubtful however surely they are heard: in songs basses pass for toms, clicks of
+kicks for pedals and ticks for cross-sticks (see ``models/README.md``)."""
 
 _SAME: Final = 0.05  # seconds between a stroke in one hearing and in the other
-_STROKES: Final = 1.0  # sure strokes a second, at least, of a piece
-_DOUBTS: Final = 0.5  # doubtful strokes to a sure one, at most
+_LEAST_SURE: Final = 1.0  # strokes a second of a piece
+_MOST_DOUBTFUL: Final = 0.5  # strokes to a sure one
 
 
 def hear_music(path: Path, model: Model) -> Piece:
@@ -86,7 +87,7 @@ def hear_music(path: Path, model: Model) -> Piece:
     def hear(sensitivity: float) -> tuple[Hit, ...]:
         return cast_parts(pick_hits(heeded, picking, sensitivity=sensitivity), activations)
 
-    return _piece(power, settings, hear(_SURE), hear(_DOUBTFUL), picking.delay)
+    return _piece(power, settings, hear(_SURELY), hear(_PERHAPS), picking.delay)
 
 
 def _piece(
@@ -96,12 +97,13 @@ def _piece(
     doubtful: Sequence[Hit],
     delay: float,
 ) -> Piece:
-    sure = [hit for hit in sure if hit.drum not in _DOUBTED and hit.drum.scoring != "TT"]
+    sure = [hit for hit in sure if hit.drum not in _NEVER_SURE]
     known = {drum: np.array([h.onset for h in sure if h.drum is drum]) for drum in DRUMS}
     doubts = [h for h in doubtful if not (np.abs(known[h.drum] - h.onset) < _SAME).any()]
-    strokes = sorted([*sure, *doubts], key=lambda hit: hit.onset)
-    certain = {id(hit) for hit in sure}
-    share = np.array([id(hit) in certain for hit in strokes], np.float16)
+    shares = [*((hit, 1.0) for hit in sure), *((hit, 0.0) for hit in doubts)]
+    shares.sort(key=lambda told: told[0].onset)
+    strokes = [hit for hit, _ in shares]
+    share = np.array([share for _, share in shares], np.float16)
     return Piece(
         drums=decibels(power),
         band=np.zeros((0, settings.bands), np.float16),
@@ -120,7 +122,7 @@ def cut(music: Piece, settings: FeatureSettings) -> Iterator[Piece]:
         inside = (music.frames >= first) & (music.frames < first + length)
         sure = int((music.share[inside, 0] > 0).sum())
         doubtful = int(inside.sum()) - sure
-        if sure >= _STROKES * SECONDS and doubtful <= _DOUBTS * sure:
+        if sure >= _LEAST_SURE * SECONDS and doubtful <= _MOST_DOUBTFUL * sure:
             yield Piece(
                 drums=music.drums[first : first + length],
                 band=music.band,
@@ -158,23 +160,25 @@ def _main(
     """Hear all recordings below some folders; those that were heard before are kept."""
     try:
         listener = load_model(model)
-        out.mkdir(parents=True, exist_ok=True)
         recordings = [
             (path, out / f"{'-'.join((folder.name, *path.relative_to(folder).parts))}.npz")
             for folder in folders
             for path in sorted(folder.rglob("*"))
             if path.suffix.lower() in SUFFIXES
         ]
-        count = 0
-        for path, target in recordings:
-            try:
-                piece = None if target.exists() else hear_music(path, listener)
-            except InputError as error:
-                typer.echo(f"drum2midi: {error}", err=True)
-                continue
-            if piece is not None and any(True for _ in cut(piece, listener.features)):
-                save_piece(piece, target)
-            count += target.exists()
+        if not recordings:
+            raise InputError(f"{', '.join(map(str, folders))}: no recordings")
+        out.mkdir(parents=True, exist_ok=True)
+        with typer.progressbar(recordings, label="listening", file=sys.stderr) as heard:
+            for path, target in heard:
+                try:
+                    piece = None if target.exists() else hear_music(path, listener)
+                except InputError as error:
+                    typer.echo(f"drum2midi: {error}", err=True)
+                    continue
+                if piece is not None and any(True for _ in cut(piece, listener.features)):
+                    save_piece(piece, target)
+        count = sum(target.exists() for _, target in recordings)
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         raise typer.Exit(1) from None
