@@ -136,6 +136,32 @@ def _mono_stream(
         yield from resampled(map(_mono, passage), rate, sample_rate)
 
 
+def duration(path: Path) -> float:
+    """How long a recording is, by its header if that tells, else by reading all of it.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    check_readable(path)
+    if path.suffix.lower() not in _AV_SUFFIXES and _start_of_untold_mp3(path) is None:
+        with suppress(soundfile.LibsndfileError, TypeError):  # reading it tells what is wrong
+            return float(soundfile.info(os.fsencode(path)).duration)
+    with closing(_source(path)) as source:
+        rate = int(next(source))
+        return sum(map(len, _sound(source, path))) / rate
+
+
 def check_passage(path: Path, start: float, end: float | None) -> None:
     """Raise `InputError` if there is no file at `path`, or no passage from `start` to `end`."""
     check_readable(path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from drum2midi.audio import read_audio
+from drum2midi.audio import duration, read_audio
 from drum2midi.errors import InputError
 
 SECONDS = 2.0
@@ -55,6 +55,7 @@ def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path, bitrates: str, 
     frames.write_bytes(tag + told[told.index(b"\xff\xfb", told.index(b"\xff\xfb") + 4) :])
     audio = read_audio(frames, sample_rate=44100)
     assert audio.duration == pytest.approx(16.0, abs=0.08)
+    assert duration(frames) == audio.duration
     whole = read_audio(path, sample_rate=44100).samples
     late = len(audio.samples) - len(whole)  # nothing tells the coder's silence before it either
     lag = int(np.argmax(np.correlate(audio.samples[:8192], whole[2048:4096], "valid"))) - 2048
@@ -70,6 +71,7 @@ def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path, bitrates: str, 
 def test_opus(tmp_path: Path) -> None:
     path = write(tmp_path / "a.opus", tone(48000), 48000, format="OGG", subtype="OPUS")
     assert read_audio(path, sample_rate=44100).duration == pytest.approx(SECONDS, abs=0.06)
+    assert duration(path) == pytest.approx(SECONDS, abs=0.06)
 
 
 def test_m4a(tmp_path: Path) -> None:
@@ -83,6 +85,7 @@ def test_m4a(tmp_path: Path) -> None:
             container.mux(packet)
     audio = read_audio(path, sample_rate=44100)
     assert audio.duration == pytest.approx(SECONDS, abs=0.06)
+    assert duration(path) == audio.duration
     assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.4 / 2**0.5, rel=0.05)
 
 

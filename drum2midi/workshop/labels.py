@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from drum2midi.audio import duration
 from drum2midi.drums import (
     BY_NAME,
     CLOSED_HAT,
@@ -129,15 +130,15 @@ def read_labels(path: str | Path) -> Labels:
         raise fields["version"].error("made by another version of drum2midi")
     audio = _audio(path, document["audio"], fields["audio"])
     try:
-        duration = _duration(audio)
+        end = duration(audio)
     except InputError as error:
         raise fields["audio"].error(str(error)) from None
     seen: dict[float, Line] = {}
     labels = []
     for line in read_array(fields["labels"]):
         label = label_of(line.value, line.error)
-        if label.onset > duration + _FRAME:
-            raise line.error(f"time {label.onset} is beyond the {duration:.3f} s of {audio.name}")
+        if label.onset > end + _FRAME:
+            raise line.error(f"time {label.onset} is beyond the {end:.3f} s of {audio.name}")
         if label.onset in seen:
             raise line.error(f"time {label.onset} is on line {seen[label.onset].number} already")
         seen[label.onset] = line
@@ -289,19 +290,6 @@ def _audio(path: Path, name: Any, line: Line) -> Path:
     if not audio.is_file():
         raise line.error(f"audio {name} is not there")
     return audio
-
-
-def _duration(audio: Path) -> float:
-    """Seconds."""
-    import soundfile
-
-    from drum2midi.audio import stream_audio
-
-    try:
-        return float(soundfile.info(str(audio)).duration)
-    except soundfile.LibsndfileError:
-        rate = 44100
-        return sum(len(block) for block in stream_audio(audio, sample_rate=rate)) / rate
 
 
 def _is_number(value: Any) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-import soundfile
-
+from drum2midi.audio import duration
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
 from drum2midi.references import on_drum_channel, open_midi
@@ -64,10 +64,16 @@ def read_midi_strokes(path: Path, audio: Path | None = None) -> tuple[Stroke, ..
 def check_inside(onset: float, audio: Path, where: str) -> None:
     """Raise `InputError` if an onset is later than the end of the audio."""
     try:
-        duration = float(soundfile.info(str(audio)).duration)
-    except soundfile.LibsndfileError:
-        return  # m4a and broken files: reading them tells
-    if onset > duration + _PAST_THE_END:
+        status = audio.stat()
+        end = _end(audio, status.st_size, status.st_mtime_ns)
+    except (InputError, OSError):
+        return  # reading it tells
+    if onset > end + _PAST_THE_END:
         raise InputError(
-            f"{where}: a stroke at {onset:.3f} s, but {audio.name} ends at {duration:.3f} s"
+            f"{where}: a stroke at {onset:.3f} s, but {audio.name} ends at {end:.3f} s"
         )
+
+
+@lru_cache(maxsize=64)  # asked for every line of a file of strokes
+def _end(audio: Path, _size: int, _changed: int) -> float:
+    return duration(audio)
