@@ -261,7 +261,9 @@ def _placed(
         raise InputError(f"timing {timing!r}: choose {' or '.join(get_args(Timing))}")
     grid = transcription.grid
     if timing == "performed":
-        ticks = _played_ticks(transcription.notes, grid, start)
+        # Where nothing leads in, the file begins with the first beat, a moment into the recording.
+        late = 0 if start else -_ticks(float(grid.quarters(0.0)))
+        ticks = [tick + late for tick in _played_ticks(transcription.notes, grid, start)]
     else:
         ticks = _grid_ticks(transcription, start)
     by_key: dict[int, list[tuple[int, Note]]] = {}

@@ -138,6 +138,18 @@ def test_a_moment_of_silence_is_the_first_beats(start: float, first_bar: float) 
     assert (len(metres) == 1) == (first_bar == 0.0)
 
 
+def test_as_it_was_played_is_where_it_was_played_beside_one_tempo_too() -> None:
+    """A loop that begins milliseconds late, too few to be led in, has one tempo all the same."""
+    beats = (0.0088 + 0.5 * np.arange(8)).tolist()
+    notes = tuple(Note(i // 4, Fraction(i % 4), KICK, 90, t) for i, t in enumerate(beats))
+    song = Transcription((), grid_of(beats), notes, 4.5)
+    performed = to_mido(song, timing="performed")
+    assert seconds_of(performed) == pytest.approx([note.onset for note in notes], abs=6e-4)
+    assert seconds_of(to_mido(song)) == pytest.approx(np.arange(8) * 0.5, abs=1e-6)
+    for file in (performed, to_mido(song)):
+        assert [m.tempo for m in file.tracks[0] if m.type == "set_tempo"] == [500_000]
+
+
 def test_lead_in_of_the_fastest_tempo() -> None:
     # As many quarters as come nearest would have to be played faster than 300 bpm.
     start, step = 0.99999, 0.2011
