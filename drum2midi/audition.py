@@ -107,11 +107,11 @@ def render(transcription: Transcription) -> Samples:
 
 
 def render_click(grid: Grid, length: int) -> Samples:
-    """A click on every beat of a grid, higher on the first of a bar."""
+    """A click on every beat of a grid, higher on the first of a bar, but not of a pickup."""
     sound = np.zeros(length, np.float32)
-    for bar in grid.bars:
+    for number, bar in enumerate(grid.bars, not grid.has_pickup):
         for index, beat in enumerate(bar.beats):
-            _mix_in(sound, _click(index == 0), beat)
+            _mix_in(sound, _click(number > 0 and index == 0), beat)
     return sound
 
 

@@ -35,7 +35,8 @@ def write_csv(transcription: Transcription, path: Path) -> None:
     """Write the strokes as CSV.
 
     Columns: seconds, drum, midi (General MIDI note), velocity (1 to 127), confidence
-    (0 to 1), bar (from 1), position (quarter notes from the bar's start), grace (0 or 1).
+    (0 to 1), bar (from 1, which a pickup is too), position (quarter notes from the bar's
+    start), grace (0 or 1).
     """
     with replacing(path) as target, target.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, _FIELDS, extrasaction="ignore")

@@ -174,6 +174,11 @@ class Grid:
         return _interpolate(quarters, self.beat_quarters, self.beat_times)
 
     @property
+    def has_pickup(self) -> bool:
+        """Whether the first bar is incomplete: it has no number of its own, and is bar 0."""
+        return len(self.bars) > 1 and len(self.bars[0].beats) < self.bars[0].metre.numerator
+
+    @property
     def metre(self) -> Metre:
         """The metre of most bars."""
         metres = [bar.metre for bar in self.bars]

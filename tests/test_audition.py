@@ -68,6 +68,17 @@ def test_clicks_on_beats() -> None:
     assert level(sound, 0.5, 0.52) > level(sound, 1.0, 1.02)
 
 
+def test_the_first_click_of_a_pickup_is_like_the_others() -> None:
+    grid = Grid((Bar(Metre(4, 4), (0.0, 0.5)), Bar(Metre(4, 4), (1.0, 1.5, 2.0, 2.5))), 3.0)
+    sound = render_click(grid, 3 * RATE)
+    low, also_low, high, last = (
+        sound[round(beat * RATE) : round((beat + 0.1) * RATE)] for beat in (0.0, 0.5, 1.0, 1.5)
+    )
+    np.testing.assert_array_equal(low, also_low)
+    np.testing.assert_array_equal(low, last)
+    assert not np.array_equal(low, high)
+
+
 def test_over_the_recording(tmp_path: Path) -> None:
     t = np.arange(4 * RATE) / RATE
     soundfile.write(tmp_path / "song.wav", 0.5 * np.sin(2 * np.pi * 440 * t) * (t > 1), RATE)

@@ -24,7 +24,8 @@ from drum2midi.errors import InputError
 from drum2midi.quantise import quantise
 from drum2midi.sheet import to_music21, write_sheet
 from drum2midi.sheet.rhythm import beats, groupings, write_voice
-from drum2midi.transcription import Hit, Metre, Swing, Transcription
+from drum2midi.sheet.tempo import TempoMark, tempo_marks
+from drum2midi.transcription import Bar, Grid, Hit, Metre, Swing, Transcription
 
 # Rolls with more strokes than 32nds, or fewer: a tremolo says only how long they are.
 INEXACT = ("dense roll", "roll that misses a stroke")
@@ -184,6 +185,16 @@ def test_tempo_is_said_where_it_changes(
             tempo = float(direction.find("sound").get("tempo"))
             found[int(measure.get("number"))] = (unit, metronome.findtext("per-minute"), tempo)
     assert found == marks
+
+
+@pytest.mark.parametrize("first", [(0.0,), (0.0, 0.45), (0.0, 0.12, 0.72), (0.0, 0.3, 0.9, 1.5)])
+def test_a_first_beat_that_the_recording_cuts_is_no_tempo(first: tuple[float, ...]) -> None:
+    """A recording may begin within a beat, which then is shorter than it was played."""
+    start = (0.0, 0.2, 1.05, 1.32, 2.1)[len(first)]
+    after = [start + 0.6 * beat for beat in range(32)]
+    bars = [first, *(tuple(after[i : i + 4]) for i in range(0, 32, 4))]
+    grid = Grid(tuple(Bar(Metre(4, 4), beats) for beats in bars), after[-1] + 0.6)
+    assert tempo_marks(grid) == {0: TempoMark(Fraction(1), 100)}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Final
 
+import numpy as np
+
 from drum2midi.transcription import Grid
 
 _LASTING: Final = 4  # bars
@@ -25,14 +27,27 @@ class TempoMark:
 
 def tempo_marks(grid: Grid) -> dict[int, TempoMark]:
     """Tempo marks by bar, the first bar's always among them."""
-    times = grid.seconds([float(quarters) for quarters in grid.bar_quarters])
-    seconds = [after - before for before, after in pairwise(times.tolist())]
-    tempi = [60.0 * float(bar.length) / s for bar, s in zip(grid.bars, seconds, strict=True)]
+    tempi = _tempi(grid)
     marks: dict[int, TempoMark] = {}
     for first, last in pairwise([*_section_starts(tempi), len(tempi)]):
         pulse = grid.bars[first].metre.pulse
         marks[first] = TempoMark(pulse, round(median_low(tempi[first:last]) / float(pulse)))
     return marks
+
+
+def _tempi(grid: Grid) -> list[float]:
+    """Quarter notes a minute of every bar."""
+    times = grid.seconds([float(quarters) for quarters in grid.bar_quarters])
+    seconds = np.diff(times).tolist()
+    tempi = [60.0 * float(bar.length) / s for bar, s in zip(grid.bars, seconds, strict=True)]
+    # The recording may have begun within its first beat, which then is short.
+    beats, length = grid.bars[0].beats, float(grid.bars[0].metre.beat)
+    if len(beats) > 1:
+        after = float(times[1]) - beats[1]
+        tempi[0] = 60.0 * length * (len(beats) - 1) / after
+    elif len(tempi) > 1:
+        tempi[0] = tempi[1]
+    return tempi
 
 
 def _section_starts(tempi: Sequence[float]) -> list[int]:
