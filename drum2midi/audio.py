@@ -209,10 +209,21 @@ def check_readable(path: Path) -> None:
 
 
 def _soundfile_blocks(path: Path) -> _Source:
+    """Rate and blocks of a file; where it is damaged, small ones up to the damage, then the error.
+
+    It is opened anew for those: a decoder that is lost does not always find back.
+    """
+    rate, at = 0, 0
     try:
-        with _opened(path) as file:
-            yield file.samplerate
-            yield from _blocks(file, _BLOCK_SECONDS)
+        for seconds in (_BLOCK_SECONDS, _SALVAGE_SECONDS):
+            with suppress(_DamagedError), _opened(path) as file:
+                if not rate:
+                    rate = file.samplerate
+                    yield rate
+                for block in _after(at, _blocks(file, seconds)):
+                    at += len(block)
+                    yield block
+                return
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path}: not audio that can be read ({_reason(error)})") from None
     except TypeError:  # soundfile goes by the suffix alone
@@ -266,19 +277,27 @@ def _start_of_untold_mp3(path: Path) -> int | None:
     return start if is_mp3 and not any(mark in frame for mark in _LENGTH_MARKS) else None
 
 
+class _DamagedError(Exception):
+    """A block that cannot be read whole."""
+
+
 def _blocks(file: soundfile.SoundFile, seconds: float) -> Iterator[NDArray[np.float32]]:
-    """Blocks of a file; where it is damaged, small ones up to the damage, then the error."""
     size = max(1, int(seconds * file.samplerate))
-    at = 0
     try:
         while len(block := file.read(size, dtype="float32", always_2d=True)):
             yield block
-            at += len(block)
-    except soundfile.LibsndfileError:
+    except soundfile.LibsndfileError as error:
         if seconds <= _SALVAGE_SECONDS:
             raise
-        file.seek(at)
-        yield from _blocks(file, _SALVAGE_SECONDS)
+        raise _DamagedError from error
+
+
+def _after(frames: int, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Blocks without their first frames."""
+    for block in blocks:
+        if frames < len(block):
+            yield block[frames:]
+        frames = max(0, frames - len(block))
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:

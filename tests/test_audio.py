@@ -143,6 +143,17 @@ def test_a_truncated_flac_gives_what_is_there(
     assert "using what came before" in caplog.text
 
 
+def test_a_flac_that_breaks_off_in_the_head_of_a_frame(tmp_path: Path) -> None:
+    """Where libsndfile does not find back into the file that it has open."""
+    noise = np.random.default_rng(0).normal(size=44100 * 4) * 0.1
+    whole = write(tmp_path / "a.flac", noise, 44100).read_bytes()
+    head = whole.index(b"\xff\xf8", len(whole) // 2)
+    for size in range(head, head + 24):
+        path = tmp_path / "b.flac"
+        path.write_bytes(whole[:size])
+        assert 1.8 <= read_audio(path, sample_rate=44100).duration <= 2.1
+
+
 def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(44100), 44100)
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.wav"))
