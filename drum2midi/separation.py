@@ -167,8 +167,10 @@ def separate(
     if found is not None:
         return found
     sound = _measure(passage)
-    from drum2midi.demucs_model import load_separator
-
+    try:
+        from drum2midi.demucs_model import load_separator
+    except (ImportError, OSError) as error:  # a part of it is missing, or of another machine
+        raise CannotSeparateError(f"Demucs cannot be used ({error})") from None
     try:
         separator = load_separator(_MODEL, weights)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from drum2midi import stems
+from drum2midi.errors import InputError
+from drum2midi.separation import Passage, passage_to_hear
 
 
 def test_a_stem_that_another_holds_stays_in_the_cache(
@@ -32,3 +38,20 @@ def test_a_stem_that_another_holds_stays_in_the_cache(
     with stems.store_stem("newer") as path:
         path.write_bytes(bytes(5))
     assert "held.wav" not in {one.name for one in tmp_path.iterdir()}
+
+
+def test_a_demucs_that_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of which a part is missing."""
+    monkeypatch.setenv("DRUM2MIDI_CACHE", str(tmp_path))
+    monkeypatch.setattr("drum2midi.separation.check_extra", lambda *names: None)
+    monkeypatch.setattr("drum2midi.separation.is_drum_stem", lambda passage: False)
+    monkeypatch.setitem(sys.modules, "drum2midi.demucs_model", None)
+    mix = Passage(tmp_path / "mix.wav")
+    soundfile.write(mix.path, 0.1 * np.random.default_rng(0).normal(size=4410), 44100)
+    with pytest.raises(InputError, match="Demucs cannot be used"):
+        passage_to_hear(mix, "always")
+    with caplog.at_level(logging.WARNING):
+        assert passage_to_hear(mix, "auto") is mix
+    assert "listening to the mix, since Demucs cannot be used" in caplog.text
