@@ -25,6 +25,7 @@ from typing import IO, Any, Final
 from drum2midi.errors import InputError, check_extra
 
 _LINK: Final = re.compile(r"[a-z][a-z0-9+.-]+://|file:|data:", re.IGNORECASE)
+_EATEN: Final = re.compile(r"https?:/[^/]", re.IGNORECASE)
 _MOST: Final = 1e6  # seconds or megabytes
 _WEB: Final = re.compile(r"https?://[^/?#\s]+", re.IGNORECASE)
 
@@ -55,6 +56,17 @@ class Fetched:
 
     path: Path
     title: str
+
+
+def check_is_file(song: Path) -> None:
+    """Raise `InputError` if what should be a file's path is a link, of which pathlib eats a slash.
+
+    What was fetched is gone when the program ends; labels and stems would lie beside nothing.
+    """
+    text = str(song)
+    if _EATEN.match(text) and not song.exists():
+        link = text.replace(":/", "://", 1)
+        raise InputError(f"{link}: only transcribing takes a link; fetch it into a file first")
 
 
 def is_link(song: str) -> bool:

@@ -196,6 +196,17 @@ def test_what_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert not is_link("file:a.wav")
 
 
+@pytest.mark.parametrize("name", ["slice", "separate", "label"])
+def test_what_lies_beside_a_recording_needs_its_file(tmp_path: Path, name: str) -> None:
+    output = () if name == "label" else ("-o", tmp_path / "out.wav")
+    done = command(name, "https://example.com/a.mp3", *output)
+    message = (
+        "https://example.com/a.mp3: only transcribing takes a link; fetch it into a file first"
+    )
+    assert (done.returncode, done.stderr) == (1, f"drum2midi: {message}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "address",
     ["file:///etc/passwd", "file:x", "ftp://a/b", "data:audio/wav,x", "http://", "x+y://"],

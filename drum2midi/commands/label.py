@@ -68,11 +68,13 @@ def label_command(
 
 
 def _label(source: Path, who: str, labels: Path | None, *, port: int, browser: bool) -> None:
+    from drum2midi.link import check_is_file
     from drum2midi.workshop.page import free_port, serve
     from drum2midi.workshop.session import LabellingSession, labels_file
     from drum2midi.workshop.slicing import open_slices
 
     console.set_up_logging(quiet=False, verbose=False)
+    check_is_file(source)
     port = free_port(port)
     with console.progress("listening") as progress:
         folder, slices = open_slices(source, progress=progress)

@@ -38,8 +38,10 @@ def separate_command(
     console.set_up_logging(quiet=quiet, verbose=False)
     from drum2midi.audio import check_readable
     from drum2midi.files import check_apart, check_new
+    from drum2midi.link import check_is_file
     from drum2midi.separation import Passage, check_stem_output, export_stem, separate
 
+    check_is_file(song)
     check_readable(song)
     target = output or song.with_name(f"{song.stem}-drums.wav")
     check_stem_output(target)

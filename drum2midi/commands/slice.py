@@ -11,7 +11,7 @@ from drum2midi.commands import console
 
 
 def slice_command(
-    song: Annotated[Path, typer.Argument(metavar="SONG", help="Recording: as for transcribing.")],
+    song: Annotated[Path, typer.Argument(metavar="SONG", help="Recording.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where to; new or empty.")
     ],
@@ -36,9 +36,11 @@ def slice_command(
 
     Each hit comes with what the model suggests it to be.
     """
+    from drum2midi.link import check_is_file
     from drum2midi.workshop.slicing import Detector, SliceSettings, slice_song
 
     console.set_up_logging(quiet=quiet, verbose=False)
+    check_is_file(song)
     settings = SliceSettings(
         onsets=cast("Detector", onsets),
         length=length,
