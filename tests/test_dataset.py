@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,14 +212,14 @@ def test_songs_that_share_copies_with_a_third_are_one(tmp_path: Path, turned: bo
 def test_a_song_of_ones_own_beside_published_ones_is_for_training(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = building.read_source
+    real = building.read_sources
 
-    def published(source: Path) -> tuple[Recording, ...]:
-        found = real(source)
+    def published(sources: Sequence[Path]) -> list[Recording]:
+        found = real(sources)
         splits = ("train", "validation", "test", None)
-        return tuple(replace(r, split=splits[min(i, 3)]) for i, r in enumerate(found[:4]))
+        return [replace(r, split=splits[min(i, 3)]) for i, r in enumerate(found[:4])]
 
-    monkeypatch.setattr(building, "read_source", published)
+    monkeypatch.setattr(building, "read_sources", published)
     dataset = build_dataset([songs], tmp_path / "data", settings=PLAIN)
     assert [entry.split for entry in dataset.entries] == ["train", "train", "validation", "test"]
 
@@ -303,6 +304,13 @@ def test_errors_name_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         BuildSettings(shares=(0.8, float("nan"), 0.1))
 
 
+def test_a_recording_is_labelled_once_for_scoring_too(tmp_path: Path) -> None:
+    labels = write_song(tmp_path, "song")
+    (tmp_path / "song-again.json").write_bytes(labels.read_bytes())
+    with pytest.raises(InputError, match=r"song\.json: song\.flac has labels already, in .*again"):
+        items_of(tmp_path, None)
+
+
 def test_a_data_set_that_was_changed_is_refused(songs: Path, tmp_path: Path) -> None:
     folder = build_dataset([songs], tmp_path / "data", settings=PLAIN).folder
     manifest = folder / "manifest.json"
@@ -322,6 +330,12 @@ def test_a_data_set_that_was_changed_is_refused(songs: Path, tmp_path: Path) -> 
         read_dataset(folder)
     manifest.write_text(good.replace('"audio_sha256"', '"sha"', 1))
     with pytest.raises(InputError, match=r"line 2: not a recording of a data set"):
+        read_dataset(folder)
+    manifest.write_text(good.replace('"variant": 0', '"variant": "none"', 1))
+    with pytest.raises(InputError, match=r"line 2: not a recording of a data set"):
+        read_dataset(folder)
+    manifest.write_text(good.replace('"version": 1,', "", 1))
+    with pytest.raises(InputError, match=r'manifest\.json, line 1: has no "version"'):
         read_dataset(folder)
     with pytest.raises(InputError, match=r"not a data set: no manifest\.json"):
         read_dataset(tmp_path)

@@ -18,6 +18,7 @@ from drum2midi.drums import CLOSED_HAT, DRUMS, KICK, OPEN_HAT, SNARE
 from drum2midi.errors import InputError
 from drum2midi.features import log_mel
 from drum2midi.model import PickSettings, load_model
+from drum2midi.workshop.building import BuildSettings, build_dataset
 from drum2midi.workshop.material import Item, Stroke, items_of
 from drum2midi.workshop.scoring import (
     THRESHOLDS,
@@ -118,6 +119,8 @@ def test_two_transcriptions_have_a_picture_too(pairs: Path, tmp_path: Path) -> N
     [
         (["{pairs}", "{pairs}/0.mid"], "a folder is scored with --model"),
         (["{pairs}/0.mid"], "say what to score"),
+        (["{out}/nowhere", "--split", "all"], "nowhere: no such file or folder"),
+        (["{pairs}", "--split", "test"], "not a data set, which alone has a test split"),
         (["{pairs}", "--picture", "{out}/x.svg"], "a picture ends in .png"),
         (["{pairs}", "--json", "{out}/nowhere/x.json"], "there is no folder"),
         (["{pairs}", "--model", "{out}/x.onnx"], "no such model file"),
@@ -137,6 +140,21 @@ def test_what_cannot_be_scored_is_said(
         main(["evaluate", *(text.format(pairs=pairs, out=tmp_path) for text in arguments)])
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_audio_that_breaks_off_is_said(pairs: Path, tmp_path: Path) -> None:
+    """What its header says of its length is no longer so."""
+    broken = tmp_path / "0.flac"
+    soundfile.write(broken, soundfile.read(pairs / "0.wav")[0], RATE)
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    shutil.copy(pairs / "0.mid", tmp_path)
+    items, scheme = items_of(tmp_path, None)
+    with pytest.raises(InputError, match=r"0\.flac: can be read up to \d\.\d+ s; a stroke is at"):
+        score(items, Listener.load(None), classes=scheme)
+    with pytest.raises(InputError, match=r"0\.flac: can be read up to"):
+        build_dataset([tmp_path], tmp_path / "data", settings=BuildSettings(shares=(100, 0, 0)))
+    assert not (tmp_path / "data").exists()
 
 
 def test_figures_of_naming_by_hand() -> None:

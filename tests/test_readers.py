@@ -26,6 +26,7 @@ from drum2midi.drums import (
     SNARE,
 )
 from drum2midi.errors import InputError
+from drum2midi.pipeline import transcribe
 from drum2midi.workshop.readers import read_source
 from drum2midi.workshop.sounds import SIX, class_of, classes_of, meaning, members, name_of
 
@@ -188,6 +189,31 @@ def test_pairs_of_midi_and_audio(tmp_path: Path) -> None:
     (tmp_path / "a" / "beat.wav").unlink()
     with pytest.raises(InputError, match=r"beat\.mid: no audio of that name beside it"):
         read_source(tmp_path)
+
+
+def test_what_the_program_wrote_itself_is_not_taken_for_the_truth_unsaid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    audio = write_audio(tmp_path / "beat.wav")
+    write_score(tmp_path / "beat.mid", [(0.25, 36), (1.0, 38)])
+    read_source(tmp_path)
+    assert caplog.text == ""
+    transcribe(audio).save(tmp_path / "beat.mid")
+    read_source(tmp_path)
+    assert f"{tmp_path / 'beat.mid'}: what drum2midi heard, taken for" in caplog.text
+
+
+def test_labels_lie_below_a_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    write_audio(tmp_path / "a" / "beat.wav")
+    label = '{"time": 0.25, "drums": ["kick"]}'
+    (tmp_path / "a" / "labels-anna.json").write_text(
+        f'{{"format": "drum2midi-labels", "version": 1, "audio": "beat.wav", "labels": [{label}]}}'
+    )
+    (tmp_path / "a" / "list.json").write_text('["a", "b"]')  # somebody else's
+    (tmp_path / "a" / "broken.json").write_text("{")
+    (tmp_path / "list.json").write_text('["a", "b"]')
+    assert found(tmp_path) == {"beat": [(0.25, "kick")]}
 
 
 def test_enst_drums(tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ def evaluate_command(
             raise InputError(f"{reference}: a folder is scored with --model, not with a file")
         if window is not None:
             raise InputError("evaluate: --window goes with two files")
-        _evaluate_model(reference, model, split or "test", classes, picture, json_file, quiet)
+        _evaluate_model(reference, model, split, classes, picture, json_file, quiet)
+    elif not reference.exists():
+        raise InputError(f"{reference}: no such file or folder")
     elif estimate is None:
         raise InputError(
             f"{reference}: say what to score: drum2midi evaluate {reference.name} mine.mid"
@@ -116,7 +118,7 @@ def _evaluate_pair(
 def _evaluate_model(
     folder: Path,
     model: Path | None,
-    split: str,
+    split: str | None,
     classes: str | None,
     picture: Path | None,
     json_file: Path | None,

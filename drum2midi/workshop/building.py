@@ -34,8 +34,8 @@ from drum2midi.workshop.dataset import (
     read_dataset,
     sha256_of,
 )
-from drum2midi.workshop.material import Recording, Stroke
-from drum2midi.workshop.readers import read_source
+from drum2midi.workshop.material import Recording, Stroke, check_heard
+from drum2midi.workshop.readers import read_sources
 from drum2midi.workshop.sounds import ANYTHING, class_of, classes_of, name_of
 from drum2midi.workshop.splits import SPLITS, copies, split_songs
 
@@ -139,21 +139,11 @@ def build_dataset(
 
 def _gather(sources: Sequence[Path]) -> list[Recording]:
     """Everything that the sources hold, each audio once; copies of one are of one song."""
-    seen: dict[Path, Path] = {}
-    out: list[Recording] = []
-    for source in sources:
-        for recording in read_source(source):
-            audio = recording.audio.resolve()
-            if audio in seen:
-                raise InputError(
-                    f"{recording.labels}: {recording.audio.name} has labels already, "
-                    f"in {seen[audio]}"
-                )
-            seen[audio] = recording.labels
-            if not (recording.empty or _is_labelled(recording)):
-                raise InputError(f"{recording.labels}: no labelled stroke of {recording.audio}")
-            check_named(recording.audio)
-            out.append(recording)
+    out = read_sources(sources)
+    for recording in out:
+        if not (recording.empty or _is_labelled(recording)):
+            raise InputError(f"{recording.labels}: no labelled stroke of {recording.audio}")
+        check_named(recording.audio)
     if not any(map(_is_labelled, out)):
         raise InputError(f"{', '.join(map(str, sources))}: no labelled stroke")
     return _with_copies_together(out)
@@ -272,6 +262,7 @@ def _write_entry(
 ) -> dict[str, Any]:
     samples = read_audio(recording.audio, sample_rate=RATE).samples
     strokes: Sequence[Stroke] = recording.strokes
+    check_heard(len(samples) / RATE, recording.audio, strokes)
     loudest = float(np.abs(samples).max(initial=0.0))
     if loudest > 1.0:
         samples = samples / np.float32(loudest)

@@ -121,7 +121,9 @@ def read_dataset(folder: Path) -> Dataset:
     document, fields = read_json(path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{path}, line 1: not the manifest of a data set")
-    if document.get("version") != VERSION:
+    if "version" not in fields:
+        raise InputError(f'{path}, line 1: has no "version"')
+    if document["version"] != VERSION:
         raise fields["version"].error("made by another version of drum2midi")
     if "entries" not in fields or document.get("classes") not in SCHEMES:
         raise InputError(f"{path}, line 1: no entries or no classes in it")
@@ -147,7 +149,7 @@ def _read_entry(folder: Path, line: Line) -> Entry:
             audio, labels, row["split"], int(row["song"]), int(row["variant"]), strokes,
             float(row["seconds"]),
         )  # fmt: skip
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise line.error(f"not a recording of a data set ({error})") from None
 
 

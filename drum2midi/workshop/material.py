@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from drum2midi.errors import InputError
 from drum2midi.workshop.sounds import Sound
+
+PAST_THE_END: Final = 0.1
+"""Seconds after the end of its audio at which a stroke may still be said to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,26 @@ class Item:
     strokes: tuple[Stroke, ...]
 
 
-def items_of(folder: Path, split: str) -> tuple[tuple[Item, ...], str]:
+def check_heard(seconds: float, audio: Path, strokes: Sequence[Stroke]) -> None:
+    """Raise `InputError` if audio, once read, turns out to end before its strokes do.
+
+    What a file says of its length is not what can be read of one that breaks off.
+    """
+    last = max((stroke.onset for stroke in strokes), default=0.0)
+    if last > seconds + PAST_THE_END:
+        raise InputError(f"{audio}: can be read up to {seconds:.3f} s; a stroke is at {last:.3f} s")
+
+
+def items_of(folder: Path, split: str | None) -> tuple[tuple[Item, ...], str]:
     """What a folder holds to score on, and its scheme of classes.
 
     Parameters
     ----------
     folder : Path
         A data set; or any source that one can be built from.
-    split : str
-        Of a data set; ``"all"`` takes every recording as it was before augmentation.
+    split : str or None
+        Of a data set, ``"test"`` if None; ``"all"`` takes every recording as it was before
+        augmentation.
 
     Raises
     ------
@@ -91,11 +107,14 @@ def items_of(folder: Path, split: str) -> tuple[tuple[Item, ...], str]:
         If the split is empty or unknown, or the folder holds nothing labelled.
     """
     from drum2midi.workshop.dataset import is_dataset, read_dataset
-    from drum2midi.workshop.readers import read_source
+    from drum2midi.workshop.readers import read_sources
     from drum2midi.workshop.splits import SPLITS
 
     if not is_dataset(folder):
-        return tuple(Item(one.audio, one.strokes) for one in read_source(folder)), "drums"
+        if split not in (None, "all"):
+            raise InputError(f"{folder}: not a data set, which alone has a {split} split")
+        return tuple(Item(one.audio, one.strokes) for one in read_sources([folder])), "drums"
+    split = split or "test"
     if split not in (*SPLITS, "all"):
         raise InputError(f"split {split!r} is not one of {', '.join(SPLITS)}, all")
     dataset = read_dataset(folder)

@@ -26,6 +26,7 @@ import numpy as np
 
 from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
+from drum2midi.files import MARKS, is_ours
 from drum2midi.workshop.journal import warn_of_journal
 from drum2midi.workshop.labels import FORMAT, Labels, read_article, read_labels
 from drum2midi.workshop.layouts import read_layout
@@ -84,6 +85,29 @@ def read_source(source: Path) -> tuple[Recording, ...]:
             "named after drums, nor an index.csv, nor a published data set's layout"
         )
     return tuple(found)
+
+
+def read_sources(sources: Sequence[Path]) -> list[Recording]:
+    """All recordings of several sources, each audio once.
+
+    Raises
+    ------
+    InputError
+        As `read_source`; or if two say what is struck in the same audio.
+    """
+    seen: dict[Path, Path] = {}
+    out: list[Recording] = []
+    for source in sources:
+        for recording in read_source(source):
+            audio = recording.audio.resolve()
+            if audio in seen:
+                raise InputError(
+                    f"{recording.labels}: {recording.audio.name} has labels already, "
+                    f"in {seen[audio]}"
+                )
+            seen[audio] = recording.labels
+            out.append(recording)
+    return out
 
 
 def _read_json(path: Path) -> tuple[Recording, ...]:
@@ -246,21 +270,30 @@ def _read_pairs(folder: Path) -> list[Recording]:
         audio = audio_beside(score)
         if audio is None:
             raise InputError(f"{score}: no audio of that name beside it")
+        if is_ours(score, MARKS[".mid"]):
+            _LOG.warning("%s: what drum2midi heard, taken for what was played", score)
         name = score.relative_to(folder).with_suffix("").as_posix()
         out.append(Recording(name, audio, read_midi_strokes(score, audio), _song(audio), score))
     return out
 
 
 def _read_label_files(folder: Path) -> list[Recording]:
-    """Labels in our own format that lie in a folder beside their audio."""
+    """Labels in our own format that lie in a folder or below it, and lists of clips in it."""
     out = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.rglob("*.json")):
+        if path.name.startswith(".") or not (path.parent == folder or is_ours(path, FORMAT)):
+            continue
         document, _ = read_json(path)
-        if isinstance(document, list) and document:
+        if isinstance(document, list) and _are_clips(document):
             out += list(_article(path))
         elif isinstance(document, dict) and document.get("format") == FORMAT:
             out.append(_labelled(path, read_labels(path)))
     return out
+
+
+def _are_clips(document: Sequence[object]) -> bool:
+    """Whether a list is of clips and what they are, as the first of them tells."""
+    return bool(document) and isinstance(document[0], list)
 
 
 def _is_midi(path: Path) -> bool:

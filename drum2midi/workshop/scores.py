@@ -10,10 +10,9 @@ from drum2midi.audio import duration
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
 from drum2midi.references import on_drum_channel, open_midi
-from drum2midi.workshop.material import Stroke
+from drum2midi.workshop.material import PAST_THE_END, Stroke
 
 AUDIO: Final = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a")
-_PAST_THE_END: Final = 0.1
 
 
 def is_audio(path: Path) -> bool:
@@ -68,7 +67,7 @@ def check_inside(onset: float, audio: Path, where: str) -> None:
         end = _end(audio, status.st_size, status.st_mtime_ns)
     except (InputError, OSError):
         return  # reading it tells
-    if onset > end + _PAST_THE_END:
+    if onset > end + PAST_THE_END:
         raise InputError(
             f"{where}: a stroke at {onset:.3f} s, but {audio.name} ends at {end:.3f} s"
         )

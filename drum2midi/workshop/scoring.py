@@ -33,7 +33,7 @@ from drum2midi.model import Activations, Model
 from drum2midi.onsets import pick_hits
 from drum2midi.references import Performance, of_hits
 from drum2midi.transcription import Hit
-from drum2midi.workshop.material import Item, Stroke
+from drum2midi.workshop.material import Item, Stroke, check_heard
 from drum2midi.workshop.sounds import class_of, classes_of
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ def _listen(
     settings = listener.network.features
     quiet = np.zeros(int(_SILENCE * settings.sample_rate), np.float32)
     audio = read_audio(item.audio, sample_rate=settings.sample_rate)
+    check_heard(audio.duration, item.audio, item.strokes)
     samples = np.concatenate((quiet, audio.samples, quiet))
     features = log_mel([samples], settings)
     if len(group_strokes(item.strokes)) > 1:
