@@ -44,8 +44,9 @@ def test_a_demucs_that_cannot_be_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One of which a part is missing."""
-    monkeypatch.setenv("DRUM2MIDI_CACHE", str(tmp_path))
+    monkeypatch.setenv("DRUM2MIDI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("drum2midi.separation.check_extra", lambda *names: None)
+    monkeypatch.setattr("drum2midi.separation._key", lambda passage, weights: "mix")
     monkeypatch.setattr("drum2midi.separation.is_drum_stem", lambda passage: False)
     monkeypatch.setitem(sys.modules, "drum2midi.demucs_model", None)
     mix = Passage(tmp_path / "mix.wav")
