@@ -76,7 +76,7 @@ def evaluate_command(
         if window is not None:
             raise InputError("evaluate: --window goes with two files")
         _evaluate_model(reference, model, split, classes, picture, json_file, quiet)
-    elif not reference.exists():
+    elif estimate is None and not reference.exists():
         raise InputError(f"{reference}: no such file or folder")
     elif estimate is None:
         raise InputError(
