@@ -216,14 +216,18 @@ def _soundfile_blocks(path: Path) -> _Source:
     rate, at = 0, 0
     try:
         for seconds in (_BLOCK_SECONDS, _SALVAGE_SECONDS):
-            with suppress(_DamagedError), _opened(path) as file:
-                if not rate:
-                    rate = file.samplerate
-                    yield rate
-                for block in _after(at, _blocks(file, seconds)):
-                    at += len(block)
-                    yield block
-                return
+            try:
+                with _opened(path) as file:
+                    if not rate:
+                        rate = file.samplerate
+                        yield rate
+                    for block in _after(at, _blocks(file, seconds)):
+                        at += len(block)
+                        yield block
+                    return
+            except soundfile.LibsndfileError:
+                if not rate or seconds == _SALVAGE_SECONDS:
+                    raise
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path}: not audio that can be read ({_reason(error)})") from None
     except TypeError:  # soundfile goes by the suffix alone
@@ -277,19 +281,10 @@ def _start_of_untold_mp3(path: Path) -> int | None:
     return start if is_mp3 and not any(mark in frame for mark in _LENGTH_MARKS) else None
 
 
-class _DamagedError(Exception):
-    """A block that cannot be read whole."""
-
-
 def _blocks(file: soundfile.SoundFile, seconds: float) -> Iterator[NDArray[np.float32]]:
     size = max(1, int(seconds * file.samplerate))
-    try:
-        while len(block := file.read(size, dtype="float32", always_2d=True)):
-            yield block
-    except soundfile.LibsndfileError as error:
-        if seconds <= _SALVAGE_SECONDS:
-            raise
-        raise _DamagedError from error
+    while len(block := file.read(size, dtype="float32", always_2d=True)):
+        yield block
 
 
 def _after(frames: int, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

@@ -109,7 +109,7 @@ def render(transcription: Transcription) -> Samples:
 def render_click(grid: Grid, length: int) -> Samples:
     """A click on every beat of a grid, higher on the first of a bar, but not of a pickup."""
     sound = np.zeros(length, np.float32)
-    for number, bar in enumerate(grid.bars, not grid.has_pickup):
+    for number, bar in enumerate(grid.bars, grid.first_number):
         for index, beat in enumerate(bar.beats):
             _mix_in(sound, _click(number > 0 and index == 0), beat)
     return sound

@@ -108,14 +108,15 @@ def _draw_outline(panel: Axes, recording: Path, start: float, seconds: float) ->
 
 def _draw_grid(panel: Axes, transcription: Transcription) -> None:
     """Thin lines on beats, strong ones on bars, every fourth bar numbered."""
-    first = not transcription.grid.has_pickup
-    for index, bar in enumerate(transcription.grid.bars):
+    grid = transcription.grid
+    for index, bar in enumerate(grid.bars):
         for beat in bar.beats[1:]:
             panel.axvline(beat, color="0.85", linewidth=0.6, zorder=1)
         panel.axvline(bar.beats[0], color="0.55", linewidth=1.0, zorder=2)
         if index % 4 == 0 and panel.get_title(loc="left"):
             panel.annotate(
-                str(index + first), (bar.beats[0], 1.0), xycoords=("data", "axes fraction"),
+                str(index + grid.first_number), (bar.beats[0], 1.0),
+                xycoords=("data", "axes fraction"),
                 xytext=(2, -9), textcoords="offset points", fontsize=7, color="0.4",
             )  # fmt: skip
-    panel.axvline(transcription.grid.end, color="0.55", linewidth=1.0, zorder=2)
+    panel.axvline(grid.end, color="0.55", linewidth=1.0, zorder=2)

@@ -175,8 +175,13 @@ class Grid:
 
     @property
     def has_pickup(self) -> bool:
-        """Whether the first bar is incomplete: it has no number of its own, and is bar 0."""
+        """Whether the first bar is incomplete, and leads into one of its metre."""
         return len(self.bars) > 1 and len(self.bars[0].beats) < self.bars[0].metre.numerator
+
+    @property
+    def first_number(self) -> int:
+        """The number of the first bar on paper: 0 of a pickup, else 1."""
+        return 0 if self.has_pickup else 1
 
     @property
     def metre(self) -> Metre:

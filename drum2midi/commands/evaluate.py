@@ -76,11 +76,10 @@ def evaluate_command(
         if window is not None:
             raise InputError("evaluate: --window goes with two files")
         _evaluate_model(reference, model, split, classes, picture, json_file, quiet)
-    elif estimate is None and not reference.exists():
-        raise InputError(f"{reference}: no such file or folder")
     elif estimate is None:
+        lacks = f"say what to score: drum2midi evaluate {reference.name} mine.mid"
         raise InputError(
-            f"{reference}: say what to score: drum2midi evaluate {reference.name} mine.mid"
+            f"{reference}: {lacks if reference.exists() else 'no such file or folder'}"
         )
     else:
         for name, value in (("--model", model), ("--split", split), ("--classes", classes)):

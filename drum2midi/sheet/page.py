@@ -75,19 +75,19 @@ def lay_out(transcription: Transcription, *, tremolos: bool = False) -> list[Mea
     groups = _groupings(transcription)
     tempi = tempo_marks(transcription.grid)
     letters = section_letters(transcription)
-    has_pickup = transcription.grid.has_pickup
+    first_number = transcription.grid.first_number
     words = _SWING[swing.value] if swing.ratio > _SWINGS else ""
     write = fold_rolls if tremolos else write_chords
     measures = []
     metre_before: Metre | None = None
     for index, bar in enumerate(bars):
-        is_pickup = has_pickup and index == 0
+        is_pickup = first_number == index == 0
         metre = bar.metre if is_pickup else _metre_as_it_is(bar)
         length = int(bar.length * QUARTER)
         measures.append(
             Measure(
                 is_first=index == 0,
-                number=index + (not has_pickup),
+                number=index + first_number,
                 length=length,
                 metre=metre if metre != metre_before else None,
                 tempo=tempi.get(index),
