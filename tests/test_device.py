@@ -10,15 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import mido
 import numpy as np
 import pytest
+import soundfile
 
 from drum2midi.drums import DRUMS
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, normalise
 from drum2midi.training import examples
 from drum2midi.training.device import cargo
-from drum2midi.training.network import OUTPUTS, NetworkSettings, build_network
+from drum2midi.training.network import ACTIVATIONS, OUTPUTS, NetworkSettings, build_network
 from drum2midi.training.oneshots import load_library
 from drum2midi.training.pieces import Piece, Renderer, Sources, save_piece
 
@@ -95,6 +97,55 @@ def test_clips_keep_time_with_the_beats(bpm: float, expected: float) -> None:
     assert len(onsets) == int((12.0 - 0.25) / expected) + 1
 
 
+def test_a_clip_of_no_known_tempo_is_nearly_as_fast_as_it_was() -> None:
+    time = np.arange(16 * cargo.RATE) / cargo.RATE
+    clips = cargo.Clips((np.sin(2 * np.pi * 500.0 * time).astype(np.float16),), (0.0,))
+    pitches = []
+    for seed in range(12):
+        out = clips.play(np.arange(40) * 0.31, np.random.default_rng(seed), seconds=12.0)
+        pitches.append(np.count_nonzero(np.diff(np.signbit(out))) / 2 / 12.0)
+    assert 0.03 < np.std(np.log(np.array(pitches) / 500.0)) < 0.1
+    assert abs(np.mean(np.log(np.array(pitches) / 500.0))) < 0.05
+
+
+def test_bands_of_songs_and_music_without_drums_travel_as_clips(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = []
+
+    def play_band(band: mido.MidiFile, soundfont: Path, seconds: float) -> np.ndarray:
+        played.append((soundfont.name, seconds))
+        level = np.where(np.arange(int(seconds * cargo.RATE)) < 20 * cargo.RATE, 0.5, 0.0)
+        return np.asarray(level * np.sin(0.1 * np.arange(len(level))), np.float32)
+
+    monkeypatch.setattr(cargo, "play_band", play_band)
+    monkeypatch.setattr(cargo, "_accompany", lambda *_: [])
+    midi = mido.MidiFile(ticks_per_beat=96)
+    kit = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=600_000)])
+    for beat in range(100):
+        note = 38 if beat % 2 else 36
+        kit.append(mido.Message("note_on", channel=9, note=note, velocity=90, time=0))
+        kit.append(mido.Message("note_off", channel=9, note=note, time=96))
+    midi.tracks.append(kit)
+    midi.save(tmp_path / "song.mid")
+    (tmp_path / "calm").mkdir()
+    hum = np.sin(0.05 * np.arange(20 * cargo.RATE))
+    soundfile.write(tmp_path / "calm" / "hum.ogg", hum, cargo.RATE)
+    cargo.pack(
+        tmp_path / "cargo", oneshots=sources.oneshots, grooves=sources.grooves,
+        impulses=sources.impulses, soundfonts=[Path("a.sf2"), Path("b.sf2")],
+        songs=[tmp_path / "song.mid"] * 2, drumless=tmp_path / "calm",
+    )  # fmt: skip
+    (clips,) = cargo.unpack(tmp_path / "cargo").bands
+    # 59.4 s until the last stroke; eight bars of 2.4 s are the clip's step, and one that is silent
+    # is none.
+    assert [name for name, _ in played] == ["a.sf2", "b.sf2"]
+    assert played[0][1] == pytest.approx(59.4)
+    assert clips.tempi == (100.0, 100.0, 100.0, 100.0, 0.0)
+    assert {len(sound) for sound in clips.sounds} == {20 * cargo.RATE}
+    assert all(np.abs(sound).max() == pytest.approx(1.0, abs=0.1) for sound in clips.sounds)
+
+
 def test_a_sound_does_not_end_in_the_next_ones_attack(tmp_path: Path) -> None:
     """The codec spreads a click over what comes before it."""
     rng = np.random.default_rng(0)
@@ -153,6 +204,18 @@ def test_truth_and_levels_are_those_of_the_cpu(piece: Piece) -> None:
     there = examples._truth(cut, cut.share.astype(np.float32), power, power)
     assert there[:-5, :OUTPUTS].max() > 0.9
     np.testing.assert_allclose(here[:-5], there[:-5], atol=1e-5)
+
+
+def test_a_velocity_that_is_not_known_teaches_nothing(piece: Piece) -> None:
+    frames = 1000
+    power = 10.0 ** (piece.drums[:frames].astype(np.float32) / 10.0)
+    unknown = replace(piece, velocity=np.zeros_like(piece.velocity))
+    batch, tensor = _batch(unknown, frames), torch.from_numpy(power)[None]
+    here = mixing._truth(batch, batch.share.float(), tensor, tensor, 1.0)[0].numpy()
+    there = examples._truth(unknown, unknown.share.astype(np.float32), power, power)
+    for truth in (here, there):
+        assert not truth[:, OUTPUTS + ACTIVATIONS :].any()
+        assert truth[:, :ACTIVATIONS].max() > 0.9
 
 
 def test_a_mix_is_finite_and_has_both_kit_and_band(piece: Piece) -> None:

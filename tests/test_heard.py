@@ -118,8 +118,15 @@ def test_music_survives_its_file(tmp_path: Path) -> None:
     music = long_piece(60, 5)
     save_piece(music, tmp_path / "a.npz")
     (piece,) = read_pieces(tmp_path, SETTINGS)
-    for name in ("drums", "band", "frames", "drum", "velocity", "share"):
+    for name in ("drums", "band", "frames", "drum", "share"):
         np.testing.assert_array_equal(getattr(piece, name), getattr(music, name))
+
+
+def test_how_hard_was_only_guessed() -> None:
+    music = long_piece(60, 5)
+    assert set(music.velocity) == {90}
+    (piece,) = cut(music, SETTINGS)
+    assert set(piece.velocity) == {0}
 
 
 def test_what_is_no_music_is_told(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def _truth(piece: Piece, share: Array, kit: Array, mixed: Array) -> Array:
                 weight[near, column] = 1.0 + (POSITIVE_WEIGHT - 1.0) * target[near, column]
             else:
                 weight[near, column] = np.where(target[near, column] > 0, weight[near, column], 0.0)
-        if clear:
+        if clear and velocity:
             loudness = near[np.abs(near - frame) <= 1.5]
             target[loudness, ACTIVATIONS + drum] = velocity / 127.0
             weight[loudness, ACTIVATIONS + drum] = VELOCITY_WEIGHT

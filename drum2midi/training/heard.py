@@ -116,7 +116,10 @@ def _piece(
 
 
 def cut(music: Piece, settings: FeatureSettings) -> Iterator[Piece]:
-    """Pieces of the usual length, those in which somebody surely drums."""
+    """Pieces of the usual length, those in which somebody surely drums.
+
+    How hard, the network that heard it only guessed: that is not to be learnt, and unknown.
+    """
     length = int(SECONDS * settings.frame_rate) + 1
     for first in range(0, len(music.drums) - length + 1, length):
         inside = (music.frames >= first) & (music.frames < first + length)
@@ -128,7 +131,7 @@ def cut(music: Piece, settings: FeatureSettings) -> Iterator[Piece]:
                 band=music.band,
                 frames=music.frames[inside] - np.float32(first),
                 drum=music.drum[inside],
-                velocity=music.velocity[inside],
+                velocity=np.zeros_like(music.velocity[inside]),
                 share=music.share[inside],
             )
 
@@ -152,6 +155,25 @@ def read_pieces(folder: Path, settings: FeatureSettings) -> list[Piece]:
     return pieces
 
 
+def list_recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
+    """All recordings below some folders, and a name for each that no other has.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    recordings = [
+        (path, "-".join((folder.name, *path.relative_to(folder).parts)))
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+    ]
+    if not recordings:
+        raise InputError(f"{', '.join(map(str, folders))}: no recordings")
+    return recordings
+
+
 def _main(
     out: Annotated[Path, typer.Argument(metavar="OUT")],
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...")],
@@ -160,14 +182,7 @@ def _main(
     """Hear all recordings below some folders; those that were heard before are kept."""
     try:
         listener = load_model(model)
-        recordings = [
-            (path, out / f"{'-'.join((folder.name, *path.relative_to(folder).parts))}.npz")
-            for folder in folders
-            for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in SUFFIXES
-        ]
-        if not recordings:
-            raise InputError(f"{', '.join(map(str, folders))}: no recordings")
+        recordings = [(path, out / f"{name}.npz") for path, name in list_recordings(folders)]
         out.mkdir(parents=True, exist_ok=True)
         with typer.progressbar(recordings, label="listening", file=sys.stderr) as heard:
             for path, target in heard:

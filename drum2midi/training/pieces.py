@@ -79,6 +79,7 @@ class Piece:
     drum : uint8, shape (strokes,)
         Index into ``DRUMS``.
     velocity : uint8, shape (strokes,)
+        0 where it is not known, which teaches none.
     share : float16, shape (strokes, bands)
         How much of the kit's power just after the onset is that stroke's, 0 to 1.
     """

@@ -184,7 +184,7 @@ def render_set(
         kit = oneshots.draw_kit(library, rng, loyalty=1.0)
         played = render.render(song.strokes, kit, rooms, rng, seconds=seconds, rate=RATE,
                                window=1, treatment=_TREATMENT)  # fmt: skip
-        mix = _mix(played.audio, _perform(song.band, soundfont, seconds), under_db)
+        mix = _mix(played.audio, play_band(song.band, soundfont, seconds), under_db)
         with replacing(out / f"{song.name}.flac") as target:
             soundfile.write(target, mix, RATE)
         with replacing(out / f"{song.name}.mid") as target:
@@ -222,8 +222,14 @@ def _until(song: mido.MidiFile, seconds: float) -> mido.MidiFile:
     return mido.MidiFile(type=0, ticks_per_beat=song.ticks_per_beat, tracks=[track])
 
 
-def _perform(band: mido.MidiFile, soundfont: Path, seconds: float) -> Audio:
-    """What FluidSynth makes of a song."""
+def play_band(band: mido.MidiFile, soundfont: Path, seconds: float) -> Audio:
+    """What FluidSynth makes of a song's first seconds; float32, shape (n,), mono at `RATE`.
+
+    Raises
+    ------
+    InputError
+        If FluidSynth is not installed, or the soundfont cannot be loaded.
+    """
     synth, font = synthesiser(soundfont, rate=RATE)
     try:
         for channel in range(16):

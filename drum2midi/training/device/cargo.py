@@ -5,14 +5,17 @@
 
 One-shots are cut where they have nearly died away; they and clips of accompaniment are kept as
 Ogg Vorbis in a few streams. Soundfonts stay at home: the clips are played before the journey.
+Beside what `drum2midi.training.accompany` makes up, others' songs accompany (``--song FILE.mid``,
+all but their kit) and real music without drums (``--drumless``, `drum2midi.training.drumless`).
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,12 +24,14 @@ import soundfile
 import soxr
 import typer
 
+from drum2midi.audio import read_audio
 from drum2midi.drums import DRUMS
 from drum2midi.errors import InputError
 from drum2midi.training import accompany, effects
 from drum2midi.training.grooves import list_grooves
 from drum2midi.training.oneshots import Instrument, OneShot, load_library
 from drum2midi.training.pieces import Material, read_impulses
+from drum2midi.training.song_set import play_band, read_songs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +42,9 @@ RATE: Final = 44100
 CLIP_SECONDS: Final = 20.0
 """Length of a clip of accompaniment."""
 
+_ANY_SPEED: Final = 0.06
+"""Spread, in nats, of how fast a clip of no known tempo is played."""
+
 _STREAMS: Final = 14
 LONGEST: Final = 2.0
 """Seconds of a one-shot, where what travels has to be small."""
@@ -44,6 +52,8 @@ LONGEST: Final = 2.0
 _DIED_AWAY: Final = 10.0 ** (-55.0 / 20.0)
 _FADE: Final = 441
 _SQUEEZE: Final = {"shots": 0.65, "clips": 0.9}  # from 0, the best, to 1, the smallest
+_SONG_CLIPS: Final = 6  # of one song
+_SILENCE: Final = 1e-3
 _HEADROOM: Final = np.float32(0.9)
 _GAP: Final = 2048
 """Samples of silence after every sound: the codec would put a click where the next begins."""
@@ -60,7 +70,7 @@ class Clips:
     ----------
     sounds : tuple of float16 arrays
     tempi : tuple of float
-        Beats a minute; the first beat is at 0 s.
+        Beats a minute; the first beat is at 0 s. 0 if it is not known.
     """
 
     sounds: tuple[NDArray[np.float16], ...]
@@ -71,15 +81,18 @@ class Clips:
         """A clip brought to the tempo of beats at given seconds, over and over; peak 1.
 
         Faster is higher, too. An octave's difference of tempo is none: eighths become quarters.
+        What has no tempo is as fast as it was, or nearly so.
         """
         chosen = int(rng.integers(len(self.sounds)))
-        beat = float(np.median(np.diff(beats)))
-        octaves = np.log2(60.0 / beat / self.tempi[chosen])
-        speed = float(2.0 ** ((octaves + 0.5) % 1.0 - 0.5))
         sound = self.sounds[chosen].astype(np.float32)
-        # Whole bars, so that it can begin again.
-        bar = 4.0 * 60.0 / self.tempi[chosen]
-        sound = sound[: int(bar * max(1, int(len(sound) / RATE / bar)) * RATE)]
+        if tempo := self.tempi[chosen]:
+            octaves = np.log2(60.0 / float(np.median(np.diff(beats))) / tempo)
+            speed = float(2.0 ** ((octaves + 0.5) % 1.0 - 0.5))
+            # Whole bars, so that it can begin again.
+            bar = 4.0 * 60.0 / tempo
+            sound = sound[: int(bar * max(1, int(len(sound) / RATE / bar)) * RATE)]
+        else:
+            speed = float(np.exp(rng.normal(0.0, _ANY_SPEED)))
         sound = np.asarray(soxr.resample(sound, RATE * speed, RATE, quality="LQ"), np.float32)
         start = int(max(0.0, float(beats[0])) * RATE)
         length = int(seconds * RATE)
@@ -100,6 +113,8 @@ def pack(
     impulses: Path,
     soundfonts: Sequence[Path] = (),
     clips: int = 160,
+    songs: Sequence[Path] = (),
+    drumless: Path | None = None,
     longest: float = LONGEST,
     without_kits: Sequence[str] = (),
     seed: int = 0,
@@ -112,7 +127,11 @@ def pack(
     oneshots, grooves, impulses, soundfonts, without_kits
         See `drum2midi.training.pieces.Sources`.
     clips : int
-        Clips of accompaniment, of 20 s each.
+        Clips of accompaniment that is made up, of 20 s each.
+    songs : sequence of Path
+        Songs as MIDI, whose bands are clips besides (see `drum2midi.training.song_set.read_songs`).
+    drumless : Path, optional
+        Folder of clips of real music without drums, which are too.
     longest : float
         Seconds at which one-shots are cut. Most of the room is cymbals'.
     seed : int
@@ -146,13 +165,17 @@ def pack(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
     shutil.copytree(impulses, out / "impulses", dirs_exist_ok=True)
-    played, tempi = _accompany(soundfonts, clips, seed)
+    bands = [
+        *_accompany(soundfonts, clips, seed),
+        *_from_songs(songs, soundfonts),
+        *_from_folder(drumless),
+    ]
     facts = {
         "instruments": instruments,
-        "tempi": tempi,
+        "tempi": [tempo for _, tempo in bands],
         "gap": _GAP,
         "shots": _write(out, "shots", [sound for _, sound in sounds.values()]),
-        "clips": _write(out, "clips", played),
+        "clips": _write(out, "clips", [sound for sound, _ in bands]),
     }
     (out / _INDEX).write_text(json.dumps(facts))
 
@@ -209,21 +232,37 @@ def trim(samples: Audio, longest: float = LONGEST) -> Audio:
     return np.asarray(kept, np.float32)
 
 
-def _accompany(
-    soundfonts: Sequence[Path], clips: int, seed: int
-) -> tuple[list[Audio], list[float]]:
+def _accompany(soundfonts: Sequence[Path], clips: int, seed: int) -> Iterator[tuple[Audio, float]]:
     if not soundfonts:
-        return [], []
+        return
     voices = accompany.speak(rate=RATE)
     bands = [accompany.Band(font, voices, rate=RATE) for font in soundfonts]
     rng = np.random.default_rng(seed)
-    played, tempi = [], []
     for index in range(clips):
         tempo = float(np.exp(rng.uniform(np.log(75.0), np.log(160.0))))
         beats = np.arange(0.0, CLIP_SECONDS + 6.0, 60.0 / tempo)
-        played.append(bands[index % len(bands)].play(beats, rng, seconds=CLIP_SECONDS))
-        tempi.append(tempo)
-    return played, tempi
+        yield bands[index % len(bands)].play(beats, rng, seconds=CLIP_SECONDS), tempo
+
+
+def _from_songs(files: Sequence[Path], soundfonts: Sequence[Path]) -> Iterator[tuple[Audio, float]]:
+    """What accompanies the kit in some songs, each played by the next soundfont."""
+    fonts = cycle(soundfonts)
+    for song in read_songs(files) if soundfonts else ():
+        tempo = 60e6 / next((m.tempo for m in song.band if m.type == "set_tempo"), 500_000)
+        bar = 4.0 * 60.0 / tempo
+        wanted = min(song.strokes[-1].onset, _SONG_CLIPS * CLIP_SECONDS)
+        sound = play_band(song.band, next(fonts), wanted)
+        step = bar * max(1, int(CLIP_SECONDS / bar))
+        for start in np.arange(0.0, wanted - CLIP_SECONDS, step):
+            clip = sound[int(start * RATE) :][: int(CLIP_SECONDS * RATE)]
+            if (peak := float(np.abs(clip).max())) > _SILENCE:
+                yield clip / np.float32(peak), tempo
+
+
+def _from_folder(folder: Path | None) -> Iterator[tuple[Audio, float]]:
+    """Clips of music without drums."""
+    for path in sorted(folder.glob("*.ogg")) if folder else ():
+        yield read_audio(path, sample_rate=RATE).samples, 0.0
 
 
 def _write(out: Path, name: str, sounds: Sequence[Audio]) -> list[list[int]]:
@@ -274,13 +313,17 @@ def _main(
     hold_out: Annotated[list[str] | None, typer.Option(help="A kit to leave out.")] = None,
     clips: Annotated[int, typer.Option(help="Clips of accompaniment.")] = 160,
     longest: Annotated[float, typer.Option(help="Seconds at which one-shots are cut.")] = LONGEST,
+    song: Annotated[
+        list[Path] | None, typer.Option(help="MIDI; its band, too. Repeatable.")
+    ] = None,
+    drumless: Annotated[Path | None, typer.Option(help="Folder of clips without drums.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Pack material to train on a GPU with."""
     try:
         pack(out, oneshots=oneshots, grooves=grooves, impulses=impulses,
-             soundfonts=soundfont or (), clips=clips, longest=longest,
-             without_kits=hold_out or (), seed=seed)  # fmt: skip
+             soundfonts=soundfont or (), clips=clips, songs=song or (), drumless=drumless,
+             longest=longest, without_kits=hold_out or (), seed=seed)  # fmt: skip
     except InputError as error:
         typer.echo(f"drum2midi: {error}", err=True)
         raise typer.Exit(1) from None

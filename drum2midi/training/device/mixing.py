@@ -38,6 +38,7 @@ class Batch:
     drum : int64, shape (pieces, strokes)
         -1 where there is no stroke.
     velocity : float32, shape (pieces, strokes)
+        0 where it is not known.
     share : float, shape (pieces, strokes, bands)
     """
 
@@ -234,7 +235,8 @@ def _truth(batch: Batch, share: Tensor, kit: Tensor, mixed: Tensor, width: float
     at_top = sure * (away.abs() <= 1.5)
     velocity = at_top * batch.velocity[..., None] / 127.0
     target.scatter_reduce_(1, at, velocity.flatten(1), "amax")
-    loud.scatter_reduce_(1, at, at_top.flatten(1), "amax")
+    told = at_top * (batch.velocity > 0)[..., None]
+    loud.scatter_reduce_(1, at, told.flatten(1), "amax")
     target, drowned, loud = (
         part.view(count, frames + 1, OUTPUTS)[:, :frames] for part in (target, drowned, loud)
     )
