@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -337,7 +338,8 @@ def _notes(
         if not grace and index not in owners:
             close = abs(hit.onset - taken[place, hit.drum]) <= GRACE_GAP
             other = None if close else _free(stroke.phase, hit.drum, taken, last, finest, swing)
-            grace, place = other is None, other if other is not None else place
+            grace = other is None
+            place = _leaned_on(stroke, taken, finest) if other is None else other
             if not grace:
                 taken[place, hit.drum] = hit.onset
         bar = bisect_right(edges, place) - 1
@@ -392,10 +394,18 @@ def _free(
     finest: Fraction,
     swing: Swing,
 ) -> Fraction | None:
-    """The free place nearest to a stroke, unless it is more than a quarter away."""
+    """The free place nearest to a stroke, unless none is next to where it was played."""
     top = int(last / finest)
     nearest = min(max(round(phase / float(finest)), 0), top)
-    reach = round(1 / finest)
-    steps = range(max(nearest - reach, 0), min(nearest + reach, top) + 1)
-    free = [step * finest for step in steps if (step * finest, drum) not in taken]
-    return min(free, key=lambda place: abs(_sounds(place, swing) - phase), default=None)
+    steps = range(max(nearest - 2, 0), min(nearest + 2, top) + 1)
+    away = {step * finest: abs(_sounds(step * finest, swing) - phase) for step in steps}
+    free = [place for place in away if (place, drum) not in taken and away[place] <= finest]
+    return min(free, key=away.__getitem__, default=None)
+
+
+def _leaned_on(
+    stroke: _Stroke, taken: Mapping[tuple[Fraction, Drum], float], finest: Fraction
+) -> Fraction:
+    """The place of the stroke that one without a place of its own leads into, if any is near."""
+    after = ceil(stroke.phase / float(finest)) * finest
+    return after if (after, stroke.hit.drum) in taken else stroke.place

@@ -468,6 +468,23 @@ def test_strokes_lie_on_the_grid_that_is_known(strokes: list[Hit], metre: str, v
             assert any((note.position / unit * n).denominator == 1 for n in parts)
 
 
+@pytest.mark.parametrize(("values", "graces"), [("16", 7), ("8", 11), ("8t", 9), ("32", 0)])
+def test_a_roll_finer_than_the_grid_that_is_known_stays_where_it_was_played(
+    values: str, graces: int
+) -> None:
+    """Sixteen thirty-seconds from the third beat on; most have no place of their own."""
+    grid = make_grid(4)
+    strokes = play(grid, [(2 + Fraction(i, 8), SNARE, 70 + i) for i in range(16)])
+    notes, _ = quantise(strokes, grid, divisions=parse_values(values))
+    assert sum(note.grace for note in notes) == graces
+    finest = 1 / max(parse_values(values))
+    for note in notes:
+        written = float(grid.seconds(float(grid.bar_quarters[note.bar] + note.position)))
+        early = (written - note.onset) * 2.0  # quarters
+        # Those without a place lead into the next one's stroke.
+        assert 0 <= early <= finest if note.grace else abs(early) <= finest / 2 + 1e-9
+
+
 def test_known_triplets_are_written_as_such_and_not_as_swing() -> None:
     grid = make_grid(8, bpm=140)
     places = [i + f for i in range(32) for f in (Fraction(0), Fraction(2, 3))]
