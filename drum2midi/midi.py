@@ -9,7 +9,7 @@ silence; a moment of it is the first beat's.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -130,10 +130,11 @@ def to_mido(
         conductor.append((tick, mido.MetaMessage("marker", text=letter)))
     drums = [(0, mido.MetaMessage("track_name", name="Drums"))]
     placed = _placed(transcription, tempo_map.start, timing, drum_map)
-    if hat_cc4:
-        drums += _hat_positions(placed)
-    for tick, length, note in placed:
+    positions = _hat_positions([note for _, _, note in placed])
+    for (tick, length, note), position in zip(placed, positions, strict=True):
         key, velocity = drum_map[note.drum], note.velocity
+        if hat_cc4 and position is not None:
+            drums.append((tick, _hat_foot(position)))
         drums.append((tick, mido.Message("note_on", channel=_CHANNEL, note=key, velocity=velocity)))
         drums.append((tick + length, mido.Message("note_off", channel=_CHANNEL, note=key)))
     last_bar = tempo_map.start + _ticks(transcription.grid.bar_quarters[-1])
@@ -276,21 +277,22 @@ def _placed(
     return sorted(placed, key=lambda stroke: (stroke[0], stroke[2].drum.midi))
 
 
-def _hat_positions(placed: Sequence[tuple[int, int, Note]]) -> Iterator[tuple[int, mido.Message]]:
-    """The hi-hat pedal's place, sent with each stroke that finds it in another."""
-    import mido
-
-    before = None
-    for tick, _, note in placed:
+def _hat_positions(notes: Iterable[Note]) -> list[int | None]:
+    """Where the hi-hat's pedal is at each stroke; None where it stays, or was never used."""
+    before, moves = None, list[int | None]()
+    for note in notes:
         position = _HAT_POSITIONS.get(note.drum)
         if position is not None and note.openness is not None:
             position = round(127 * (1 - note.openness))
-        if position is not None and position != before:
-            message = mido.Message(
-                "control_change", channel=_CHANNEL, control=_FOOT, value=position
-            )
-            yield tick, message
-            before = position
+        moves.append(position if position != before else None)
+        before = before if position is None else position
+    return moves
+
+
+def _hat_foot(position: int) -> mido.Message:
+    import mido
+
+    return mido.Message("control_change", channel=_CHANNEL, control=_FOOT, value=position)
 
 
 def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note]]:
@@ -323,14 +325,21 @@ def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
         (note.bar, int(note.position)) for note in notes if not note.roll and note.position % value
     }
     ticks = []
-    for note, played in zip(notes, _played_ticks(notes, grid, start), strict=True):
+    all_played = _played_ticks(notes, grid, start)
+    mains = {
+        (note.bar, note.position, note.drum): played
+        for note, played in zip(notes, all_played, strict=True)
+        if not note.grace
+    }
+    for note, played in zip(notes, all_played, strict=True):
         even = note.roll or (note.bar, int(note.position)) in other
         position = float(note.position)
         position = position if even else float(transcription.swing.played(position))
         tick = start + _ticks(grid.bar_quarters[note.bar]) + _ticks(position)
         if note.grace:
             # As long before the main stroke as it was played, but clearly before.
-            tick = min(played, tick - _GRACE_TICKS)
+            main = mains.get((note.bar, note.position, note.drum), tick)
+            tick -= max(main - played, _GRACE_TICKS)
         ticks.append(max(0, tick))
     return ticks
 
@@ -354,7 +363,7 @@ def _track(events: Iterable[tuple[int, mido.Message]], *, end: int) -> mido.Midi
 
 _ORDER: Final = {
     "time_signature": 1, "set_tempo": 2, "marker": 3,
-    "note_off": 4, "control_change": 5, "note_on": 6,
+    "note_off": 4, "control_change": 5, "note_on": 5,  # each stroke after its own foot
 }  # fmt: skip
 
 

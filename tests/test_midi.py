@@ -246,6 +246,21 @@ def test_grace_strokes_come_before_their_main_stroke(two_bars: Transcription) ->
     assert ticks == [960 - 30, 960, 1440 - 30, 1440]
 
 
+@pytest.mark.parametrize("late", [-0.035, -0.02, 0.0, 0.02, 0.035])
+def test_a_drag_is_as_wide_as_it_was_played_however_late_its_main_stroke(
+    two_bars: Transcription, late: float
+) -> None:
+    drag = replace(two_bars, notes=(
+        Note(1, Fraction(0), SNARE, 40, 2.93 + late, grace=True),
+        Note(1, Fraction(0), SNARE, 45, 2.965 + late, grace=True),
+        Note(1, Fraction(0), SNARE, 100, 3.0 + late),
+    ))  # fmt: skip
+    first, second, main = (tick for tick, *_ in notes_of(to_mido(drag)))
+    assert main == 960 + 1920
+    assert main - first == pytest.approx(67.2, abs=1)  # 960 ticks a second
+    assert main - second == pytest.approx(33.6, abs=1)
+
+
 def test_a_drum_never_overlaps_itself() -> None:
     notes = tuple(Note(0, Fraction(i, 12), SNARE, 90, i / 24) for i in range(12))
     pretty = write_and_read(Transcription((), grid_of([0, 0.5, 1, 1.5]), notes, 2))
