@@ -10,10 +10,12 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import verovio
 from scores import BACKBEAT, CASES, Case, read_score
 
 from drum2midi.errors import InputError
-from drum2midi.sheet import write_pages
+from drum2midi.sheet import write_pages, write_sheet
+from drum2midi.sheet.pages import _for_verovio
 from drum2midi.transcription import Swing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,6 +32,27 @@ def test_every_stroke_is_drawn(name: str, tmp_path: Path) -> None:
     pages = [ET.parse(path).getroot() for path in written]
     heads = [group for page in pages for group in page.iter() if group.get("class") == "note"]
     assert len(heads) == len(case.read().notes)
+
+
+@pytest.mark.parametrize(
+    "hands",
+    [
+        "hh x-x- x-x- x-x- x-x-\nbd x--- -xxx-- xxx xxx",
+        "bd x- -xxx-- --xx-- x-",
+        "metre 5/8\nsd -xxx-- x- x- x- x-",
+    ],
+)
+def test_verovio_reads_a_tuplet_that_begins_with_a_rest_as_it_is_written(
+    hands: str, tmp_path: Path
+) -> None:
+    song = read_score(hands, bpm=60.0)
+    write_sheet(song, tmp_path / "a.musicxml")
+    toolkit = verovio.toolkit()
+    toolkit.loadData(_for_verovio((tmp_path / "a.musicxml").read_bytes()))
+    drawn = sorted({round(e["qstamp"], 3) for e in toolkit.renderToTimemap() if e.get("on")})
+    first = song.grid.bar_quarters
+    written = sorted({round(float(first[n.bar] + n.position), 3) for n in song.notes})
+    assert drawn == pytest.approx(written, abs=2e-3)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.tremolos])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -39,6 +39,7 @@ MARGIN: Final = _MARGIN_MM * PER_MM
 _COMPOSER_SIZE, _COMPOSER_LINE = 380, 900
 _SIZES_MM: Final = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
 _SMUFL_FONT: Final = "Leipzig"
+_BEAM: Final = "beam[@number='1']"
 _PLACE: Final = re.compile(r"translate\([-\d.]+, ([-\d.]+)\)")
 
 # What verovio's style sheet says of the texts in these groups.
@@ -65,7 +66,7 @@ def draw_pages(
     list of Element
         An ``<svg>`` for each page, a hundred units to the millimetre.
     """
-    score = _with_long_rests(musicxml)
+    score = _for_verovio(musicxml)
     width, height = (side - 2 * _MARGIN_MM for side in _SIZES_MM[paper])
     drawn = _engrave(score, width, height)
     top = height * PER_MM - HEIGHT
@@ -121,12 +122,18 @@ def _bottom(page: ET.Element) -> float:
     return max((float(place[1]) for place in places if place), default=0.0) + 2 * PER_MM
 
 
-def _with_long_rests(musicxml: bytes) -> str:
-    """The score with the silent bars that follow each other under one sign.
+def _for_verovio(musicxml: bytes) -> str:
+    root = ET.fromstring(musicxml)
+    _gather_rests(root)
+    _beam_over_rests(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _gather_rests(root: ET.Element) -> None:
+    """Put the silent bars that follow each other under one sign.
 
     Only on these pages: players of MusicXML drop such bars.
     """
-    root = ET.fromstring(musicxml)
     for silent, run in groupby(root.iter("measure"), _is_silent):
         bars = list(run)
         if silent and len(bars) > 1:
@@ -134,7 +141,40 @@ def _with_long_rests(musicxml: bytes) -> str:
             style = ET.SubElement(attributes, "measure-style")
             ET.SubElement(style, "multiple-rest").text = str(len(bars))
             bars[0].insert(0, attributes)
-    return ET.tostring(root, encoding="unicode")
+
+
+def _beam_over_rests(root: ET.Element) -> None:
+    """Begin on the rest before it each beam that begins within a tuplet and goes on after it.
+
+    Only on these pages: verovio would put the whole beam into the tuplet, and its number over
+    notes that are none of it.
+    """
+    for measure in root.iter("measure"):
+        voices: dict[str | None, list[ET.Element]] = {}
+        for note in measure.iter("note"):
+            if note.find("chord") is None and note.find("grace") is None:
+                voices.setdefault(note.findtext("voice"), []).append(note)
+        for notes in voices.values():
+            for index, (rest, first) in enumerate(pairwise(notes)):
+                begins = _is_edge(rest, "start") and rest.find("rest") is not None
+                if begins and first.findtext(_BEAM) == "begin":
+                    last = next((n for n in notes[index + 1 :] if _is_edge(n, "stop")), first)
+                    if last.findtext(_BEAM) in ("begin", "continue"):
+                        _begin_beam(rest, first)
+
+
+def _is_edge(note: ET.Element, edge: str) -> bool:
+    """Whether a tuplet has its ``"start"`` or its ``"stop"`` there."""
+    return note.find(f"notations/tuplet[@type='{edge}']") is not None
+
+
+def _begin_beam(rest: ET.Element, note: ET.Element) -> None:
+    """Move the beginning of a beam from a note to the rest before it."""
+    beam = ET.Element("beam", number="1")
+    beam.text = "begin"
+    rest.insert([child.tag for child in rest].index("notations"), beam)
+    for moved in note.findall(_BEAM):
+        moved.text = "continue"
 
 
 def _is_silent(measure: ET.Element) -> bool:
