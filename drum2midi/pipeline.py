@@ -94,7 +94,8 @@ def transcribe(
     start, end : float
         Seconds between which to listen; times in the result count from `start`.
     tempo : float, optional
-        Beats a minute, if known (dotted quarters in 6/8, 9/8 and 12/8).
+        Beats a minute, if known: of the metre's denominator (quarters in 4/4, eighths in 7/8),
+        but dotted quarters in 6/8, 9/8 and 12/8.
     metre : Metre or str, optional
         If known: ``"3/4"``.
     grid : str, optional

@@ -41,8 +41,8 @@ def transcribe_command(
     tempo: Annotated[
         float | None,
         typer.Option(
-            help="Beats a minute, if you know: quarters; in 6/8, 9/8, 12/8 dotted, "
-            "in 5/8 and 7/8 eighths.",
+            help="Beats a minute, if you know: quarters in 4/4, halves in 2/2, eighths in 7/8; "
+            "in 6/8, 9/8 and 12/8 dotted quarters.",
             min=30,
             max=300,
             metavar="BPM",
