@@ -181,12 +181,27 @@ def mel_filters(settings: FeatureSettings) -> NDArray[np.float32]:
     ``htk=False``; the normalisation makes white noise equally loud in all bands.
     """
     bins = np.fft.rfftfreq(settings.window, 1.0 / settings.sample_rate)
-    mel = np.linspace(_to_mel(settings.low), _to_mel(settings.high), settings.bands + 2)
-    edges = _to_hertz(mel)
+    edges = _to_hertz(_mel_edges(settings))
     rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
     weights = np.maximum(0.0, np.minimum(rising, falling))
     return np.asarray(weights / weights.sum(axis=0), np.float32)
+
+
+def shifted_bands(settings: FeatureSettings, semitones: float) -> NDArray[np.float64]:
+    """Where every band was before all that sounds became so much higher; shape (bands,).
+
+    In bands and parts of one, from the middle of the lowest; below it and above the highest
+    there are none.
+    """
+    mel = _mel_edges(settings)
+    middles = _to_hertz(mel[1:-1]) * 2.0 ** (-semitones / 12.0)
+    return np.asarray((_to_mel(middles) - mel[1]) / (mel[1] - mel[0]), np.float64)
+
+
+def _mel_edges(settings: FeatureSettings) -> NDArray[np.float64]:
+    low, high = _to_mel(np.array([settings.low, settings.high]))
+    return np.linspace(low, high, settings.bands + 2)
 
 
 _HERTZ_PER_MEL: Final = 200.0 / 3.0
@@ -194,10 +209,9 @@ _LOG_START: Final = 1000.0
 _LOG_STEP: Final = np.log(6.4) / 27.0
 
 
-def _to_mel(hertz: float) -> float:
-    if hertz < _LOG_START:
-        return hertz / _HERTZ_PER_MEL
-    return _LOG_START / _HERTZ_PER_MEL + float(np.log(hertz / _LOG_START)) / float(_LOG_STEP)
+def _to_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = np.log(np.maximum(hertz, _LOG_START) / _LOG_START) / _LOG_STEP
+    return np.minimum(hertz, _LOG_START) / _HERTZ_PER_MEL + above
 
 
 def _to_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -201,7 +201,7 @@ def test_truth_and_levels_are_those_of_the_cpu(piece: Piece) -> None:
     early = piece.frames < frames
     cut = replace(piece, frames=piece.frames[early], drum=piece.drum[early],
                   velocity=piece.velocity[early], share=piece.share[early])  # fmt: skip
-    there = examples._truth(cut, cut.share.astype(np.float32), power, power)
+    there = examples._truth(cut, power, power)
     assert there[:-5, :OUTPUTS].max() > 0.9
     np.testing.assert_allclose(here[:-5], there[:-5], atol=1e-5)
 
@@ -212,10 +212,35 @@ def test_a_velocity_that_is_not_known_teaches_nothing(piece: Piece) -> None:
     unknown = replace(piece, velocity=np.zeros_like(piece.velocity))
     batch, tensor = _batch(unknown, frames), torch.from_numpy(power)[None]
     here = mixing._truth(batch, batch.share.float(), tensor, tensor, 1.0)[0].numpy()
-    there = examples._truth(unknown, unknown.share.astype(np.float32), power, power)
+    there = examples._truth(unknown, power, power)
     for truth in (here, there):
         assert not truth[:, OUTPUTS + ACTIVATIONS :].any()
         assert truth[:, :ACTIVATIONS].max() > 0.9
+
+
+def test_a_kit_that_rests_is_silent_and_its_strokes_are_none(piece: Piece) -> None:
+    torch.manual_seed(3)
+    one = _batch(piece, 900)
+    many = 200
+    batch = mixing.Batch(
+        *(torch.cat([part] * many) for part in (one.kit, one.band)), torch.ones(many, dtype=bool),
+        *(torch.cat([part] * many) for part in (one.onset, one.drum, one.velocity, one.share)),
+    )  # fmt: skip
+    gain, drum = mixing._rest(batch, 900, 100)
+    rested = (gain < 1.0).any(1)
+    assert 0.08 < rested.float().mean() < 0.24
+    torch.testing.assert_close(drum[~rested], batch.drum[~rested])
+    inside = (batch.onset >= 0) & (batch.onset < 890) & (batch.drum >= 0)
+    at = (batch.onset.ceil().long() + 1).clamp(0, 899)
+    loud = gain.gather(1, at) > 0.9
+    # What is struck as the kit is stopped is the only doubt.
+    wrong = inside & (loud != (drum >= 0)) & (gain.gather(1, at) < 0.1)
+    assert not wrong[rested].any()
+    entries = [row for row in range(many) if gain[row, 0] < 1e-6 and gain[row, -1] == 1.0]
+    assert entries
+    for row in entries:
+        entry = int((gain[row] == 1.0).nonzero()[0, 0])
+        assert entry + examples.BEFORE in batch.onset[row].floor().tolist()
 
 
 def test_a_mix_is_finite_and_has_both_kit_and_band(piece: Piece) -> None:
@@ -261,19 +286,21 @@ def test_the_pool_lends_what_it_was_given(piece: Piece) -> None:
     batch = pool.draw(5, examples.Mix())
     assert batch.kit.shape == (5, 400, 96)
     assert not batch.mixed.any()  # none of the pieces has a band
-    silence = torch.full((100, 96), -120.0, dtype=torch.float16)
+    silence = torch.full((160, 96), -120.0, dtype=torch.float16)
     kit = torch.cat((silence, torch.from_numpy(piece.drums)))
     first = []
     for index in range(5):
-        start = 100 + round(float(piece.frames[0] - batch.onset[index, 0]))
+        start = 160 + round(float(piece.frames[0] - batch.onset[index, 0]))
         torch.testing.assert_close(batch.kit[index], kit[start : start + 400])
         first.append(start)
     starts = [
-        100 + round(float(piece.frames[0] - onset))
+        160 + round(float(piece.frames[0] - onset))
         for _ in range(400)
         for onset in pool.draw(8, examples.Mix()).onset[:, 0]
     ]
-    assert min(starts) < 5  # with which a second of silence comes before the first stroke
+    # Of those from before 60 on, .6 s of silence and less is learnt from after the first second.
+    assert 0.03 < np.mean([start < 60 for start in starts]) < 0.07
+    assert min(starts) < 10
     assert max(starts) > len(kit) - 400 - 5
     assert len(set(first)) > 1
     assert int((batch.drum[0] >= 0).sum()) == len(piece.frames)

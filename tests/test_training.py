@@ -15,7 +15,7 @@ from drum2midi import drums
 from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
-from drum2midi.features import FeatureSettings
+from drum2midi.features import FeatureSettings, mel_power
 from drum2midi.model import Activations, PickSettings, load_model
 from drum2midi.training import accompany, effects, examples, render
 from drum2midi.training.examples import CROP, batches, compose
@@ -466,13 +466,13 @@ def test_a_stroke_that_a_low_pass_takes_away_is_not_asked_for(piece: Piece) -> N
     gain[0, 55:] = 1e-6
     floor = np.float32(10.0 ** (SETTINGS.floor_db / 10.0))
     heard = {
-        name: examples._truth(hat, share, power * g, power * g + 10.0 * floor)[:, :17].max()
+        name: examples._truth(hat, power * g, power * g + 10.0 * floor)[:, :17].max()
         for name, g in (("all", np.float32(1.0)), ("low", gain))
     }
     assert heard["all"] > 0.8
     assert heard["low"] > 0.8  # ten decibels over the floor it is still to be seen
     gain[0, 55:] = 1e-9
-    assert examples._truth(hat, share, power * gain, power * gain + floor)[:, :17].max() == 0.0
+    assert examples._truth(hat, power * gain, power * gain + floor)[:, :17].max() == 0.0
 
 
 def test_scattered_strokes_follow_no_groove() -> None:
@@ -593,14 +593,49 @@ def test_separation_keeps_the_kit_and_leaves_a_trace_of_the_rest() -> None:
     assert separated[40].mean() > 1e-6
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_warp_moves_bands_and_keeps_their_power(seed: int) -> None:
-    warp = examples._warp(96, np.random.default_rng(seed))
+@pytest.mark.parametrize("semitones", [-2.0, -0.5, 0.0, 1.0, 2.5])
+@pytest.mark.parametrize("hertz", [90.0, 200.0, 700.0, 1500.0, 8000.0])
+def test_tuning_bands_is_tuning_what_sounds(hertz: float, semitones: float) -> None:
+    def tone(pitch: float) -> np.ndarray:
+        time = np.arange(44100) / 44100.0
+        return mel_power([np.sin(2.0 * np.pi * pitch * time).astype(np.float32)], SETTINGS)[50]
+
+    def place(power: np.ndarray) -> float:
+        return float(power @ np.arange(96) / power.sum())
+
+    warp = examples.tune_bands(SETTINGS, semitones)
     np.testing.assert_allclose(warp.sum(axis=0), 1.0, rtol=1e-6)
     assert warp.min() >= 0.0
-    middle = np.arange(96) @ warp  # where each band takes from
-    assert np.all(np.diff(middle) > -1e-5)
-    assert np.abs(middle - np.arange(96))[:48].max() < 10.0
+    higher = tone(hertz * 2.0 ** (semitones / 12.0))
+    assert place(tone(hertz) @ warp) == pytest.approx(place(higher), abs=0.25)
+
+
+def _steady_piece(frames: int = 400) -> Piece:
+    onsets = np.arange(10.0, frames, 20.0, dtype=np.float32)
+    return Piece(
+        drums=np.zeros((frames, 96), np.float16), band=np.zeros((frames, 96), np.float16),
+        frames=onsets, drum=np.zeros(len(onsets), np.uint8),
+        velocity=np.full(len(onsets), 90, np.uint8), share=np.ones((len(onsets), 96), np.float16),
+    )  # fmt: skip
+
+
+def test_a_kit_rests_where_it_is_silent_and_comes_in_with_a_stroke() -> None:
+    piece, kinds = _steady_piece(), set()
+    for seed in range(60):
+        part, kit = examples._rest(
+            piece, np.ones((400, 96), np.float32), np.random.default_rng(seed)
+        )
+        left = set(part.frames.tolist())
+        for onset in piece.frames.tolist():
+            loud = kit[int(onset) + 1 : int(onset) + 4].min() > 0.9
+            assert loud == (onset in left) or kit[int(onset), 0] == 1.0  # cut as it is struck
+        silent = kit[:, 0] < 1e-6
+        kinds.add((bool(silent[0]), bool(silent[-1])))
+        if silent[0] and not silent[-1]:
+            entry = int(np.flatnonzero(~silent)[0])
+            assert entry + examples.BEFORE in left
+            assert min(left) == entry + examples.BEFORE
+    assert kinds >= {(True, True), (True, False), (False, True)}
 
 
 def test_what_lingers_decays_and_begins_with_the_stroke() -> None:

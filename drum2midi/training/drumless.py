@@ -4,9 +4,9 @@
 
 FluidSynth plays what its soundfonts have; a distorted guitar, an orchestra and a synthesiser as
 they are recorded sound different, and what a kit must be told from is those. Every recording
-below the folders is cut into clips; those in which the model that ships hears not a stroke are kept,
-as ``OUT/NAME-NN.ogg``. Where it is known that nobody drums (a guitar's own track), ``--all`` keeps
-them all: what is falsely heard there is what there is to learn.
+below the folders is cut into clips; those in which the model that ships hears not a stroke are
+kept, as ``OUT/NAME-NN.ogg``. Where it is known that nobody drums (a guitar's own track),
+``--all`` keeps them all: what is falsely heard there is what there is to learn.
 ``drum2midi.training.device.cargo --drumless OUT`` packs them.
 """
 

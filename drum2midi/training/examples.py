@@ -7,16 +7,22 @@ it costs next to nothing, so no two epochs hear the same mix.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import scipy.ndimage
 import scipy.signal
 
 from drum2midi.drums import DRUMS, SCORING_CLASSES
-from drum2midi.features import DECIBELS, FeatureSettings, normalise, reference_level
+from drum2midi.features import (
+    DECIBELS,
+    FeatureSettings,
+    normalise,
+    reference_level,
+    shifted_bands,
+)
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS
 from drum2midi.training.pieces import Piece, load_piece
 
@@ -42,8 +48,29 @@ _LISTED_EVERY: Final = 50
 SEPARATED: Final = 0.2
 RELEVELLED: Final = 0.3
 WARPED: Final = 0.5
+TUNING: Final = 1.2
+"""Spread, in semitones, of how far a warped piece is tuned up or down as a whole."""
+
+BEFORE: Final = 2
+"""Frames of an onset's bump before it."""
+
+RESTING: Final = 0.15
+"""Share of accompanied pieces in which the kit is silent for a while, as in an intro or a break."""
+
+NOISE_DB: Final = (-90.0, -40.0)
+"""Noise in the lowest band, under what is loud."""
+
+NOISE_FALL_DB: Final = 15.0
+"""How much less of it there may be in the highest."""
+
+_DAMPING_DB: Final = 4.0  # a frame, where a kit stops
+_DAMPED: Final = 30  # frames; then nothing is left
+
 LINGERING: Final = 0.25
 NOTCHED: Final = 0.1
+LOW_PASSED: Final = 0.25
+MUFFLED: Final = 0.2
+"""Share of the low-passed that lack more than a codec takes."""
 _GROUP_OF: Final = np.array([SCORING_CLASSES.index(drum.scoring) for drum in DRUMS])
 
 
@@ -131,10 +158,11 @@ def compose(
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """Mix a piece with an accompaniment; features and truth of the whole piece."""
-    kit, share = _power(piece.drums), piece.share.astype(np.float32)
+    kit = _power(piece.drums)
     if rng.random() < WARPED:
-        warp = _warp(settings.bands, rng)
-        kit, share = kit @ warp, share @ warp
+        warp = tune_bands(settings, rng.normal(0.0, TUNING))
+        kit = kit @ warp
+        piece = replace(piece, share=(piece.share @ warp).astype(np.float16))
     kit = _linger(kit, settings.frame_rate, rng) * _equaliser(settings.bands, rng, 3.0)
     mixed = dry = kit
     if band is not None:
@@ -142,6 +170,8 @@ def compose(
         other = other * _equaliser(settings.bands, rng, 3.0)
         balance = 10.0 ** (float(rng.uniform(-10.0, 12.0)) / 10.0)
         scale = balance * float(kit.mean()) / max(float(other.mean()), 1e-12)
+        if rng.random() < RESTING:
+            piece, kit = _rest(piece, kit, rng)
         other = np.roll(other, int(rng.integers(-1, 2)), axis=0) * np.float32(scale)
         dry = kit + other
         mixed = _pump(dry, rng)
@@ -150,7 +180,7 @@ def compose(
     passed = mixed / (dry + np.float32(1e-12))
     mixed, gain = _dirty(mixed, rng)
     floor = np.float32(10.0 ** (settings.floor_db / 10.0)) * reference_level(mixed)
-    truth = _truth(piece, share, kit * passed * gain, mixed + floor)
+    truth = _truth(piece, kit * passed * gain, mixed + floor)
     return _relevel(normalise(mixed, settings), settings, rng), truth
 
 
@@ -180,18 +210,48 @@ def _equaliser(bands: int, rng: np.random.Generator, depth_db: float) -> Array:
     return np.asarray(10.0 ** (np.asarray(curve) / 10.0), np.float32)
 
 
-def _warp(bands: int, rng: np.random.Generator) -> Array:
-    """A matrix that moves every band up or down by a factor, as tuning the whole kit would.
+def tune_bands(settings: FeatureSettings, semitones: float) -> Array:
+    """A matrix that moves what is in every band up, as tuning all that sounds would.
 
     Each column takes from the two bands about where it came from, (bands, bands).
     """
-    at = np.clip(np.arange(bands) * np.exp(rng.normal(0.0, 0.04)) + rng.normal(0.0, 1.0), 0.0, None)
+    bands = settings.bands
+    at = np.clip(shifted_bands(settings, semitones), 0.0, bands - 1)
     below = np.minimum(at.astype(int), bands - 2)
-    part = np.clip(at - below, 0.0, 1.0)
+    part = at - below
     warp = np.zeros((bands, bands), np.float32)
     warp[below, np.arange(bands)] = 1.0 - part
     warp[below + 1, np.arange(bands)] = part
     return warp
+
+
+def _rest(piece: Piece, kit: Array, rng: np.random.Generator) -> tuple[Piece, Array]:
+    """A piece whose kit comes in later, stops, or is not there at all, and its power.
+
+    It comes in with a stroke, or what rang on from before would begin like one.
+    """
+    frames, kind = len(kit), rng.random()
+    stops, begins = -frames, frames
+    if kind < 0.4:
+        stops = int(rng.integers(frames))
+    elif kind < 0.8 and len(piece.frames):
+        begins = int(rng.choice(piece.frames)) - BEFORE
+    away = np.arange(frames)
+    gain = np.where(away < begins, hushed(away - stops), 1.0)
+    sounds = (piece.frames < stops) | (piece.frames >= begins)
+    part = replace(
+        piece,
+        frames=piece.frames[sounds],
+        drum=piece.drum[sounds],
+        velocity=piece.velocity[sounds],
+        share=piece.share[sounds],
+    )
+    return part, np.asarray(kit * gain[:, None], np.float32)
+
+
+def hushed(since: Any) -> Any:
+    """Power that is left so many frames after a kit stopped, for an array or a tensor of them."""
+    return 10.0 ** (-_DAMPING_DB / 10.0 * since.clip(0, _DAMPED))
 
 
 def _linger(power: Array, frame_rate: float, rng: np.random.Generator) -> Array:
@@ -234,7 +294,7 @@ def _dirty(power: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Noise, a slow fader, and sometimes a codec's or a radio's low-pass; and what they pass."""
     frames, bands = power.shape
     loud = float(np.percentile(power.max(axis=1), 90.0))
-    noise_db = rng.uniform(-75.0, -35.0)
+    noise_db = rng.uniform(*NOISE_DB) - np.linspace(0.0, rng.uniform(0.0, NOISE_FALL_DB), bands)
     noise = loud * 10.0 ** (noise_db / 10.0) * _equaliser(bands, rng, 6.0)
     out = power + noise * rng.exponential(1.0, (frames, bands)).astype(np.float32)
     gain = np.ones_like(power)
@@ -242,15 +302,16 @@ def _dirty(power: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         knots = rng.normal(0.0, 3.0, 6)
         fader = np.interp(np.linspace(0, 5, frames), np.arange(6), knots)
         gain *= (10.0 ** (fader / 10.0)).astype(np.float32)[:, None]
-    if rng.random() < 0.25:
-        gain[:, int(rng.integers(bands * 2 // 3, bands)) :] *= np.float32(1e-6)
+    if rng.random() < LOW_PASSED:
+        lowest = bands * 2 // 3 if rng.random() < MUFFLED else bands * 7 // 8
+        gain[:, int(rng.integers(lowest, bands)) :] *= np.float32(1e-6)
     if rng.random() < NOTCHED:
         first = int(rng.integers(bands))
         gain[:, first : first + int(rng.integers(2, bands // 8))] *= np.float32(1e-3)
     return np.asarray(out * gain, np.float32), gain
 
 
-def _truth(piece: Piece, share: Array, kit: Array, mixed: Array) -> Array:
+def _truth(piece: Piece, kit: Array, mixed: Array) -> Array:
     """Targets and weights of every frame.
 
     An onset is a bump as wide as a frame or two. Frames of a stroke that
@@ -261,11 +322,11 @@ def _truth(piece: Piece, share: Array, kit: Array, mixed: Array) -> Array:
     target, weight = truth[:, :OUTPUTS], truth[:, OUTPUTS:]
     weight[:, :ACTIVATIONS] = 1.0
     heard = np.minimum(frames - 1, np.round(piece.frames + 2.0).astype(int))
-    ratio = share * kit[heard] / (mixed[heard] + 1e-12)
+    ratio = piece.share.astype(np.float32) * kit[heard] / (mixed[heard] + 1e-12)
     audible = 10.0 * np.log10(ratio.max(axis=1) + 1e-6) > INAUDIBLE_DB
     strokes = zip(piece.frames, piece.drum, piece.velocity, audible, strict=True)
     for frame, drum, velocity, clear in strokes:
-        near = np.arange(max(0, int(frame) - 2), min(frames, int(frame) + 4))
+        near = np.arange(max(0, int(frame) - BEFORE), min(frames, int(frame) + 4))
         bump = np.exp(-0.5 * ((near - frame) / TARGET_WIDTH) ** 2)
         columns = (_GROUP_OF[drum], len(SCORING_CLASSES) + drum)
         for column in columns:

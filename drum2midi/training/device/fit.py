@@ -44,6 +44,8 @@ _STROKES: Final = 768
 """Most strokes of a piece that are kept."""
 
 _LEAD: Final = 100  # frames that are mixed but not learnt from: what rang on before, or silence
+_QUIET: Final = 60  # frames of silence before a piece that are learnt from
+_FROM_SILENCE: Final = 0.05  # share of the crops that begin with some of it
 _SILENT_DB: Final = -120.0
 _SAVED_AT: Final = (0.4, 0.6, 0.8, 0.9)
 _VELOCITIES: Final = 8.0  # as in `drum2midi.training.network.loss`
@@ -113,7 +115,7 @@ class Pool:
         self._device = device
         self._crop = settings.crop
         bands = settings.features.bands
-        self._frames = _LEAD + int(SECONDS * settings.features.frame_rate) + 1
+        self._frames = _LEAD + _QUIET + int(SECONDS * settings.features.frame_rate) + 1
         size, half = settings.capacity, torch.float16
         shape = (size, self._frames, bands)
         self._kit = torch.full(shape, _SILENT_DB, dtype=half, device=device)
@@ -128,14 +130,14 @@ class Pool:
     def add(self, piece: Piece) -> None:
         """Keep a piece, in the place of the oldest if there is no room."""
         slot = self.added % len(self._kit)
-        self._kit[slot, _LEAD:] = torch.from_numpy(piece.drums).to(self._device)
+        self._kit[slot, _LEAD + _QUIET :] = torch.from_numpy(piece.drums).to(self._device)
         self._banded[slot] = bool(len(piece.band))
         if len(piece.band):
-            self._band[slot, _LEAD:] = torch.from_numpy(piece.band).to(self._device)
+            self._band[slot, _LEAD + _QUIET :] = torch.from_numpy(piece.band).to(self._device)
         kept = min(_STROKES, len(piece.frames))
         self._drum[slot] = -1
         for target, values in (
-            (self._onset, piece.frames + np.float32(_LEAD)),
+            (self._onset, piece.frames + np.float32(_LEAD + _QUIET)),
             (self._drum, piece.drum.astype(np.int64)),
             (self._velocity, piece.velocity.astype(np.float32)),
             (self._share, piece.share),
@@ -148,7 +150,9 @@ class Pool:
         known, device = min(self.added, len(self._kit)), self._device
         length = _LEAD + self._crop
         ids = torch.randint(known, (count,), device=device)
-        start = torch.randint(self._frames - length + 1, (count,), device=device)
+        start = torch.randint(_QUIET, self._frames - length + 1, (count,), device=device)
+        silence = torch.rand(count, device=device) < _FROM_SILENCE
+        start = torch.where(silence, torch.randint(_QUIET, (count,), device=device), start)
         within = torch.arange(length, device=device)
         kit = self._kit[ids[:, None], start[:, None] + within]
         banded = self._banded[:known].nonzero()[:, 0]
@@ -156,7 +160,7 @@ class Pool:
         band = torch.zeros_like(kit)
         if len(banded):
             strange = banded[torch.randint(len(banded), (count,), device=device)]
-            elsewhere = torch.randint(self._frames - length + 1, (count,), device=device)
+            elsewhere = torch.randint(_QUIET, self._frames - length + 1, (count,), device=device)
             own = self._banded[ids] & (torch.rand(count, device=device) >= mix.borrowed)
             whose = torch.where(own, ids, strange)
             since = torch.where(own, start, elsewhere)
@@ -260,7 +264,10 @@ def _learn(
                 group["lr"] = settings.rate * min(1.0, (step + 1) / 300.0) * _cosine(done)
             with torch.no_grad():
                 features, truth = compose(
-                    pool.draw(settings.batch, mix), settings.features, width=settings.width
+                    pool.draw(settings.batch, mix),
+                    settings.features,
+                    width=settings.width,
+                    lead=_LEAD,
                 )
             with torch.autocast(device.type, torch.bfloat16, enabled=_has_bfloat16(device)):
                 logits = twin(features[:, _LEAD:])

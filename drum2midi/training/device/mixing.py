@@ -5,9 +5,10 @@ The same steps with the same ranges; every piece of a batch draws its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -19,7 +20,6 @@ from drum2midi.training.network import ACTIVATIONS, OUTPUTS
 
 _GROUP_OF: Final = tuple(SCORING_CLASSES.index(drum.scoring) for drum in DRUMS)
 _TINY: Final = 1e-12
-_BEFORE: Final = 2  # frames of an onset's bump before it
 _AFTER: Final = 4
 
 
@@ -51,7 +51,9 @@ class Batch:
     share: Tensor
 
 
-def compose(batch: Batch, settings: FeatureSettings, *, width: float) -> tuple[Tensor, Tensor]:
+def compose(
+    batch: Batch, settings: FeatureSettings, *, width: float, lead: int = 0
+) -> tuple[Tensor, Tensor]:
     """Mix; features (pieces, frames, bands) and truth (pieces, frames, 2 * OUTPUTS).
 
     Parameters
@@ -60,16 +62,20 @@ def compose(batch: Batch, settings: FeatureSettings, *, width: float) -> tuple[T
     settings : FeatureSettings
     width : float
         Standard deviation, in frames, of the bump that stands for an onset.
+    lead : int
+        Frames at the beginning that will not be learnt from.
     """
     kit, share = _power(batch.kit), batch.share.float()
     count, _, bands = kit.shape
     device = kit.device
-    warp = _warp(count, bands, device)
+    warp = _warp(count, settings, device)
     kit, share = kit @ warp, share @ warp
     kit = _linger(kit, settings.frame_rate) * _equaliser(count, bands, 3.0, device)
     band = _power(batch.band) * _equaliser(count, bands, 3.0, device)
     balance = 10.0 ** (_uniform(count, -10.0, 12.0, device) / 10.0)
     scale = balance * _mean(kit) / _mean(band).clamp_min(_TINY) * batch.mixed.float()
+    gain, drum = _rest(batch, kit.shape[1], lead)
+    kit, batch = kit * gain[..., None], replace(batch, drum=drum)
     dry = kit + band * scale[:, None, None]
     both = _some(batch.mixed & _chance(count, 0.5, device), _pump(dry), dry)
     separate = batch.mixed & _chance(count, examples.SEPARATED, device)
@@ -124,20 +130,31 @@ def _equaliser(count: int, bands: int, depth_db: float, device: torch.device) ->
     return 10.0 ** (curve / 10.0)[:, None, :]
 
 
-def _warp(count: int, bands: int, device: torch.device) -> Tensor:
+def _warp(count: int, settings: FeatureSettings, device: torch.device) -> Tensor:
     """Of every piece a matrix; those that are not warped have the identity."""
-    factor = torch.exp(torch.randn(count, 1, device=device) * 0.04)
-    shift = torch.randn(count, 1, device=device)
-    index = torch.arange(bands, device=device, dtype=torch.float32)
-    at = torch.where(
-        _chance(count, examples.WARPED, device)[:, None], index * factor + shift, index
-    ).clamp_min(0.0)
-    below = at.long().clamp_max(bands - 2)
-    part = (at - below).clamp(0.0, 1.0)
-    warp = torch.zeros(count, bands, bands, device=device)
-    warp.scatter_(1, below[:, None], (1.0 - part)[:, None])
-    warp.scatter_(1, below[:, None] + 1, part[:, None])
-    return warp
+    semitones = torch.randn(count) * examples.TUNING * (torch.rand(count) < examples.WARPED)
+    matrices = [examples.tune_bands(settings, semitone) for semitone in semitones.tolist()]
+    return torch.from_numpy(np.stack(matrices)).to(device)
+
+
+def _rest(batch: Batch, frames: int, lead: int) -> tuple[Tensor, Tensor]:
+    """Power gains of kits that come in later, stop or are not there, (pieces, frames); drums."""
+    count, device = len(batch.onset), batch.onset.device
+    kind = torch.rand(count, device=device)
+    inside = (batch.drum >= 0) & (batch.onset >= lead) & (batch.onset < frames)
+    # A kit that nobody strikes there cannot come in; any column does, since none is chosen.
+    chosen = torch.multinomial(inside.float() + 1e-9, 1)
+    stroke = batch.onset.gather(1, chosen)[:, 0].floor() - examples.BEFORE
+    stops = torch.where(kind < 0.4, _uniform(count, lead, frames, device).floor(), -frames)
+    enters = (kind >= 0.4) & (kind < 0.8) & inside.gather(1, chosen)[:, 0]
+    begins = torch.where(enters, stroke, float(frames))
+    rests = batch.mixed & _chance(count, examples.RESTING, device)
+    stops = torch.where(rests, stops, float(frames))[:, None]
+    begins = torch.where(rests, begins, float(frames))[:, None]
+    time = torch.arange(frames, device=device)[None]
+    gain = torch.where(time < begins, examples.hushed(time - stops), 1.0)
+    silent = (batch.onset >= stops) & (batch.onset < begins)
+    return gain, torch.where(silent, -1, batch.drum)
 
 
 def _linger(power: Tensor, frame_rate: float) -> Tensor:
@@ -185,15 +202,20 @@ def _dirty(power: Tensor) -> tuple[Tensor, Tensor]:
     count, frames, bands = power.shape
     device = power.device
     loud = power.amax(2).quantile(0.9, dim=1)[:, None, None]
-    noise_db = _uniform(count, -75.0, -35.0, device)[:, None, None]
-    noise = loud * 10.0 ** (noise_db / 10.0) * _equaliser(count, bands, 6.0, device)
+    fall = _uniform(count, 0.0, examples.NOISE_FALL_DB, device)[:, None]
+    noise_db = _uniform(count, *examples.NOISE_DB, device)[:, None] - fall * torch.linspace(
+        0.0, 1.0, bands, device=device
+    )
+    noise = loud * 10.0 ** (noise_db[:, None] / 10.0) * _equaliser(count, bands, 6.0, device)
     out = power + noise * torch.empty_like(power).exponential_()
     knots = torch.randn(count, 1, 6, device=device) * 3.0
     fader = functional.interpolate(knots, frames, mode="linear", align_corners=True)[:, 0]
     fader = fader * _chance(count, 0.3, device)[:, None]
     index = torch.arange(bands, device=device)[None]
-    cut = torch.randint(bands * 2 // 3, bands, (count, 1), device=device)
-    low = (index >= cut) & _chance(count, 0.25, device)[:, None]
+    muffled = _chance(count, examples.MUFFLED, device)
+    lowest = torch.where(muffled, bands * 2 // 3, bands * 7 // 8)
+    cut = (lowest + torch.rand(count, device=device) * (bands - lowest)).long()[:, None]
+    low = (index >= cut) & _chance(count, examples.LOW_PASSED, device)[:, None]
     first = torch.randint(0, bands, (count, 1), device=device)
     last = first + torch.randint(2, bands // 8, (count, 1), device=device)
     notch = (index >= first) & (index < last) & _chance(count, examples.NOTCHED, device)[:, None]
@@ -212,11 +234,13 @@ def _relevel(features: Tensor, settings: FeatureSettings) -> Tensor:
 def _truth(batch: Batch, share: Tensor, kit: Tensor, mixed: Tensor, width: float) -> Tensor:
     count, frames, bands = mixed.shape
     device = mixed.device
-    inside = (batch.drum >= 0) & (batch.onset > -_BEFORE) & (batch.onset < frames + 1)
+    inside = (batch.drum >= 0) & (batch.onset > -examples.BEFORE) & (batch.onset < frames + 1)
     heard = (batch.onset + 2.0).round().long().clamp(0, frames - 1)[..., None].expand(-1, -1, bands)
     ratio = share * kit.gather(1, heard) / (mixed.gather(1, heard) + _TINY)
     clear = inside & (10.0 * torch.log10(ratio.amax(2) + 1e-6) > examples.INAUDIBLE_DB)
-    near = batch.onset.floor().long()[..., None] + torch.arange(-_BEFORE, _AFTER, device=device)
+    near = batch.onset.floor().long()[..., None] + torch.arange(
+        -examples.BEFORE, _AFTER, device=device
+    )
     away = near - batch.onset[..., None]
     bump = torch.exp(-0.5 * (away / width) ** 2)
     # One frame more, which is thrown away, takes what lies outside.
