@@ -201,7 +201,7 @@ def shifted_bands(settings: FeatureSettings, semitones: float) -> NDArray[np.flo
 
 def _mel_edges(settings: FeatureSettings) -> NDArray[np.float64]:
     low, high = _to_mel(np.array([settings.low, settings.high]))
-    return np.linspace(low, high, settings.bands + 2)
+    return np.asarray(np.linspace(low, high, settings.bands + 2), np.float64)
 
 
 _HERTZ_PER_MEL: Final = 200.0 / 3.0

@@ -128,7 +128,10 @@ def _finite(number: Any) -> float:
 def _bar(row: Mapping[str, Any]) -> Bar:
     if not row["beats"]:
         raise ValueError("a bar without beats")
-    return Bar(Metre.parse(row["metre"]), tuple(map(_finite, row["beats"])))
+    beats = tuple(map(_finite, row["beats"]))
+    if min(beats) < 0:
+        raise ValueError(f"a beat at {min(beats)} s, before the recording")
+    return Bar(Metre.parse(row["metre"]), beats)
 
 
 def _hit(row: Mapping[str, Any]) -> Hit:

@@ -132,6 +132,20 @@ def test_openness_of_the_hat_as_controller_4() -> None:
     assert events.index((240, "foot", 0)) < events.index((240, "hit", OPEN_HAT.midi))
 
 
+def test_each_stroke_of_a_hat_comes_after_its_own_foot() -> None:
+    """A foot's chick on the tick of an open hat is heard with the pedal down."""
+    song = read_score("oh x--- ---- ---- ----\nph x--- ---- ---- ----")
+    events = [
+        (message.type, message.note if message.type == "note_on" else message.value)
+        for message in to_mido(song, hat_cc4=True).tracks[1]
+        if message.type in ("note_on", "control_change")
+    ]
+    assert events == [
+        ("control_change", 127), ("note_on", PEDAL_HAT.midi),
+        ("control_change", 0), ("note_on", OPEN_HAT.midi),
+    ]  # fmt: skip
+
+
 def test_markers_at_sections() -> None:
     verse = "---- x--- ---- x---|%|%|%|%|%|%|%"
     chorus = "x-x- xxxx x-x- xxxx|%|%|%|%|%|%|%"

@@ -92,6 +92,7 @@ def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_pat
         ({"end": 1e400}, "Infinity is not a number"),
         ({"bars": [{"metre": "4/4", "beats": []}]}, "a bar without beats"),
         ({"bars": [{"metre": "4/4", "beats": ["soon"]}]}, "soon"),
+        ({"bars": [{"metre": "2/4", "beats": [-0.5, 0]}]}, r"a beat at -0\.5 s, before the rec"),
     ],
 )
 def test_a_grid_that_cannot_be(change: dict[str, object], reason: str, tmp_path: Path) -> None:
