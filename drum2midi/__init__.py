@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from drum2midi.drums import DRUMS, Drum
@@ -15,6 +16,10 @@ from drum2midi.errors import InputError
 if TYPE_CHECKING:
     from drum2midi.pipeline import transcribe
     from drum2midi.transcription import Bar, Grid, Hit, Metre, Note, Swing, Transcription
+
+# These libraries would tell their makers about this machine, from when they are imported on.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 __all__ = [
     "DRUMS",

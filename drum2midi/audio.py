@@ -14,6 +14,8 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final
@@ -35,8 +37,11 @@ _BLOCK_SECONDS: Final = 10.0
 _SALVAGE_SECONDS: Final = 0.1
 _LONG_BLOCK: Final = 8192  # samples; shorter ones do not tell how channels are wired
 _CANCELLED: Final = 0.003  # of the channels' power, at least, is in their mean
-_LOUDEST: Final = 1e6  # what is more is no sample but damage
-_AV_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".mov", ".webm", ".mka"})
+_LOUDEST: Final = 1e10  # what is more is no sample but damage; 32-bit integers as floats are less
+_AV_SUFFIXES: Final = frozenset(
+    {".3gp", ".aac", ".ac3", ".avi", ".flv", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4",
+     ".tta", ".webm", ".wma", ".wv"}
+)  # fmt: skip
 
 _TOLD_WITHIN: Final = 64  # bytes from an MP3's start in which its length is told, if it is,
 _LENGTH_MARKS: Final = (b"Xing", b"Info", b"VBRI")  # behind one of these
@@ -174,7 +179,28 @@ def check_passage(path: Path, start: float, end: float | None) -> None:
 
 def _source(path: Path) -> _Source:
     is_av = path.suffix.lower() in _AV_SUFFIXES
-    return _av_blocks(path) if is_av else _soundfile_blocks(path)
+    return _av_blocks(path) if is_av else _any_blocks(path)
+
+
+def _any_blocks(path: Path) -> _Source:
+    """What libsndfile reads; of a file that it cannot begin, what FFmpeg reads if that is there.
+
+    Such is an .m4a under another name, and FLAC in an .oga.
+    """
+    source = _soundfile_blocks(path)
+    try:
+        head = list(islice(source, 2))  # the rate and a block
+    except InputError as error:
+        if find_spec("av") is None:
+            raise
+        source = _av_blocks(path)
+        try:
+            head = list(islice(source, 2))
+        except InputError:
+            raise error from None
+    with closing(source):
+        yield from head
+        yield from source
 
 
 def _closing(
@@ -332,7 +358,11 @@ def _sound(source: _Source, path: Path) -> Iterator[NDArray[np.float32]]:
             if not finite.all():
                 sound = np.where(finite, sound, np.float32(0.0))
                 if not warned:
-                    _LOG.warning("%s: has samples that are not numbers; taken as silence", path)
+                    _LOG.warning(
+                        "%s: has samples that are no numbers or beyond all loudness; "
+                        "taken as silence",
+                        path,
+                    )
                 warned = True
             frames += len(sound)
             yield sound

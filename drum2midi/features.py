@@ -211,7 +211,7 @@ _LOG_STEP: Final = np.log(6.4) / 27.0
 
 def _to_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
     above = np.log(np.maximum(hertz, _LOG_START) / _LOG_START) / _LOG_STEP
-    return np.minimum(hertz, _LOG_START) / _HERTZ_PER_MEL + above
+    return np.asarray(np.minimum(hertz, _LOG_START) / _HERTZ_PER_MEL + above, np.float64)
 
 
 def _to_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:

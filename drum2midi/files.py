@@ -32,7 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        The file to write. The temporary path has the same suffix and folder.
+        The file to write; of a link what it leads to. The temporary path has the same suffix and
+        folder.
 
     Raises
     ------
@@ -40,9 +41,10 @@ def replacing(path: Path) -> Iterator[Path]:
         If the folder does not exist or the file cannot be written there.
     """
     check_writable(path)
+    target = Path(os.path.realpath(path))
     try:
         # Not the file's own name before it: together they may be too long for the disk.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".drum2midi-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".drum2midi-", suffix=path.suffix)
         os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -50,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_MASK)  # mkstemp's files are private, a user's are not
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -59,11 +61,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def check_writable(path: Path) -> None:
     """Raise `InputError` if no file can be written to `path`; better before the work than after."""
-    if not path.parent.is_dir():
-        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {folder}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder")
-    if not os.access(path.parent, os.W_OK):
+    if path.exists() and not path.is_file():
+        raise InputError(f"cannot write {path}: it is not a file")
+    if not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: the folder is not yours to write in")
 
 

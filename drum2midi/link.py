@@ -123,7 +123,7 @@ def _check(link: str, limits: LinkLimits) -> None:
             ) from None
     for option, amount in (("--max-wait", limits.seconds), ("--max-download", limits.megabytes)):
         if not 0 < amount <= _MOST:
-            raise InputError(f"{option} {amount:g}: not a number from 0 to {_MOST:g}")
+            raise InputError(f"{option} {amount:g}: not more than 0 and at most {_MOST:,.0f}")
     check_extra("link", "yt_dlp")
 
 

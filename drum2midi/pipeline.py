@@ -90,7 +90,8 @@ def transcribe(
     Parameters
     ----------
     path : path
-        A drum stem or a full mix: wav, flac, ogg, opus, mp3; m4a with ``drum2midi[m4a]``.
+        A drum stem or a full mix: wav, flac, ogg, opus, mp3; m4a, wma
+        and videos with ``drum2midi[m4a]``.
     start, end : float
         Seconds between which to listen; times in the result count from `start`.
     tempo : float, optional

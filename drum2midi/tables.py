@@ -89,11 +89,9 @@ def read_json(path: Path) -> Transcription:
         # A file that does not say what swings means eighths.
         value = _SWUNG_QUARTERS[document.get("swung", _SWUNG[EIGHTH])]
         swing = Swing(float(document["swing"]), value)
-        rows = document["hits"]
-        notes = sorted(
-            (_note(row, grid) for row in rows), key=attrgetter("bar", "position", "onset")
-        )
-        hits = [_hit(row) for row in rows]
+        strokes = [_stroke(number, row, grid) for number, row in enumerate(document["hits"], 1)]
+        notes = sorted((note for note, _ in strokes), key=attrgetter("bar", "position", "onset"))
+        hits = [hit for _, hit in strokes]
         return Transcription(
             tuple(sorted(hits, key=attrgetter("onset"))),
             grid,
@@ -106,13 +104,30 @@ def read_json(path: Path) -> Transcription:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except _NONSENSE as error:
-        raise InputError(f"{path}: is not a transcription as JSON: {error!r}") from None
+        raise InputError(f"{path}: is not a transcription as JSON: {_reason(error)}") from None
 
 
 _NONSENSE: Final = (
     ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
 )  # fmt: skip
 """What a file that was corrected by hand can bring about."""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    return str(error) if isinstance(error, ValueError) else repr(error)
+
+
+def _stroke(number: int, row: Any, grid: Grid) -> tuple[Note, Hit]:
+    """A row of the hits, which count from 1; what is wrong with it is told with its number."""
+    try:
+        if row["drum"] not in BY_NAME:
+            raise ValueError(f"{row['drum']!r} is no drum")
+        return _note(row, grid), _hit(row)
+    except _NONSENSE as error:
+        when = f" ({row['seconds']} s)" if isinstance(row, dict) and "seconds" in row else ""
+        raise ValueError(f"hit {number}{when}: {_reason(error)}") from None
 
 
 def _no_number(text: str) -> NoReturn:

@@ -89,6 +89,40 @@ def test_m4a(tmp_path: Path) -> None:
     assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.4 / 2**0.5, rel=0.05)
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.mkv", "recording", "a.oga"])
+def test_what_libsndfile_cannot_read_ffmpeg_does(tmp_path: Path, name: str) -> None:
+    """An m4a under another name, a video, and FLAC in Ogg as FFmpeg writes it."""
+    av = pytest.importorskip("av", reason="needs drum2midi[m4a]")
+    form, codec = {"a.mkv": ("matroska", "aac"), "a.oga": ("ogg", "flac")}.get(name, ("mp4", "aac"))
+    path, rate = tmp_path / name, 44100
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        shape = "s16" if codec == "flac" else "fltp"
+        samples = tone(rate)[None]
+        samples = (samples * 32767).astype(np.int16) if codec == "flac" else samples
+        frame = av.AudioFrame.from_ndarray(samples, format=shape, layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    audio = read_audio(path, sample_rate=rate)
+    assert audio.duration == pytest.approx(SECONDS, abs=0.06)
+    assert duration(path) == pytest.approx(audio.duration, abs=0.06)
+    assert np.sqrt(np.mean(audio.samples**2)) == pytest.approx(0.4 / 2**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_floats_on_the_scale_of_integers_are_heard(
+    tmp_path: Path, bits: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = tone(44100)
+    samples[100] = -1.0
+    loud = samples * np.float32(2.0 ** (bits - 1))
+    path = write(tmp_path / "a.wav", loud, 44100, subtype="FLOAT")
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_array_equal(read_audio(path, sample_rate=44100).samples, loud)
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
     samples = np.zeros((1000, channels), np.float32)
@@ -121,7 +155,7 @@ def test_samples_that_are_no_numbers_are_silence(
     path = write(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")
     with caplog.at_level(logging.WARNING):
         audio = read_audio(path, sample_rate=44100)
-    assert "not numbers" in caplog.text
+    assert "no numbers" in caplog.text
     assert audio.samples[10:20].tolist() == [0.0] * 10
     assert audio.samples[30] == 0.25
 

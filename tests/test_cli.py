@@ -179,7 +179,7 @@ def test_samples_that_are_no_numbers_are_a_warning(tmp_path: Path) -> None:
     samples[60_000:60_100] = np.nan
     done = drum2midi(write(tmp_path / "nan.wav", samples, subtype="FLOAT"))
     assert done.returncode == 0
-    assert sum("not numbers" in line for line in done.stderr.splitlines()) == 1
+    assert sum("no numbers" in line for line in done.stderr.splitlines()) == 1
     assert all(line.startswith("drum2midi: ") for line in done.stderr.splitlines())
 
 
@@ -228,9 +228,56 @@ def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -
         assert fails(beat_wav, "--start", start, folder=tmp_path) == late
     passage = f"{beat_wav}: cannot read from 2.0 s to 1.5 s: the end comes first"
     assert fails(beat_wav, "--start", "2", "--end", "1.5", folder=tmp_path) == passage
+    assert fails(beat_wav, "--mix", folder=tmp_path) == "--mix goes with a .wav: -o names one"
+    click = fails(beat_wav, "-o", tmp_path / "a.mid", "--click", folder=tmp_path)
+    assert click == "--click goes with a .wav: -o names one"
+    weights = fails(beat_wav, "--weights", tmp_path, folder=tmp_path)
+    assert weights == "--weights goes with --separate"
+    pipe = tmp_path / "pipe.mid"
+    os.mkfifo(pipe)
+    expected = f"cannot write {pipe}: it is not a file"
+    assert fails(beat_wav, "-o", pipe, folder=tmp_path) == expected
+    nowhere = tmp_path / "link.mid"
+    nowhere.symlink_to(tmp_path / "gone" / "a.mid")
+    expected = f"cannot write {nowhere}: there is no folder {tmp_path / 'gone'}"
+    assert fails(beat_wav, "-o", nowhere, folder=tmp_path) == expected
     raw = tmp_path / "a.raw"
     raw.write_bytes(beat_wav.read_bytes()[44:])
     assert "samples without a header" in fails(raw, folder=tmp_path)
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(beat_wav: Path, tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    take, link = tmp_path / "project" / "take.mid", tmp_path / "link.mid"
+    take.write_bytes(b"the old take")
+    link.symlink_to(take)
+    assert drum2midi(beat_wav, "-o", link, "-q").returncode == 0
+    assert link.is_symlink()
+    assert len(mido.MidiFile(take).tracks) == 2
+    assert [path.name for path in (tmp_path / "project").iterdir()] == ["take.mid"]
+
+
+def test_nobody_is_told_of_this_machine(beat_wav: Path, tmp_path: Path) -> None:
+    """onnxruntime would keep a number for it, and what it is, in the user's folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    surroundings = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    surroundings.pop("ORT_DISABLE_TELEMETRY", None)
+    done = drum2midi(beat_wav, "-o", tmp_path / "a.mid", "-q", env=surroundings)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def test_the_same_recording_gives_the_same_bytes(beat_wav: Path, tmp_path: Path) -> None:
+    names = ["a.mid", "a.musicxml", "a.mxl", "a.pdf", "a.svg", "a.csv", "a.json", "a.wav"]
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        outputs = [part for name in names for part in ("-o", tmp_path / folder / name)]
+        assert drum2midi(beat_wav, *outputs, "-q").returncode == 0
+        time.sleep(2.1)  # an archive's times are even seconds
+    for name in names:
+        one, two = (tmp_path / folder / name for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes(), name
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

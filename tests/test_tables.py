@@ -82,6 +82,30 @@ def test_a_stroke_that_cannot_be(change: dict[str, object], reason: str, tmp_pat
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        ({"drum": "bongo"}, r"hit 3 \(0\.25 s\): 'bongo' is no drum"),
+        ({"bar": 9}, r"hit 3 \(0\.25 s\): no place .* in bar 9"),
+        ({"bar": None}, r"hit 3 \(0\.25 s\): TypeError"),
+        (None, r"hit 3 \(0\.25 s\): it has no 'bar'"),
+    ],
+)
+def test_which_stroke_is_wrong_is_told(
+    change: dict[str, object] | None, reason: str, tmp_path: Path
+) -> None:
+    CASES["backbeat"].read().save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    third = document["hits"][2]
+    if change is None:
+        del third["bar"]
+    else:
+        third |= change
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"a\.json: is not a transcription as JSON: {reason}"):
+        Transcription.load(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
         ({"swing": 5}, "swing 5"),
         ({"swung": "32"}, "'32'"),
         ({"swing": float("nan")}, "NaN is not a number"),

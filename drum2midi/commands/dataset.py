@@ -113,7 +113,8 @@ def _summary(dataset: Dataset) -> str:
         )
         songs = len({entry.song for entry in entries})
         lines.append(
-            f"  {split}: {songs} song{'s' if songs != 1 else ''}, {len(entries)} recordings, "
+            f"  {split}: {songs} song{'s' if songs != 1 else ''}, {len(entries)} "
+            f"recording{'s' if len(entries) != 1 else ''}, "
             f"{minutes:.1f} min: {strokes or 'nothing'}"
         )
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -23,7 +24,7 @@ def transcribe_command(
         str,
         typer.Argument(
             metavar="SONG",
-            help="Recording: wav, flac, ogg, opus, mp3; a drum stem or a full mix. "
+            help="One recording: wav, flac, ogg, opus, mp3; a drum stem or a full mix. "
             "Or a link, http:// or https://, to one or to a page with one.",
         ),
     ],
@@ -174,6 +175,7 @@ def transcribe_command(
     )
     for target in output or []:
         check_output(target, options)
+    _check_of_use(output or (), mix=mix, click=click, weights=weights, separate=separate)
     with recording(
         song, megabytes=max_download, seconds=max_wait, allowed=allow_private or (), quiet=quiet
     ) as source:
@@ -214,6 +216,20 @@ def transcribe_command(
             )
         if not quiet:
             console.say(summary(result))
+
+
+def _check_of_use(
+    targets: Sequence[Path], *, mix: bool, click: bool, weights: Path | None, separate: str
+) -> None:
+    """Raise `InputError` about an option that would do nothing."""
+    from drum2midi.errors import InputError
+
+    sounds = any(target.suffix.lower() == ".wav" for target in targets)
+    for option, given in (("--mix", mix), ("--click", click)):
+        if given and not sounds:
+            raise InputError(f"{option} goes with a .wav: -o names one")
+    if weights is not None and separate == "never":
+        raise InputError("--weights goes with --separate")
 
 
 def _title(source: Recording) -> str | None:

@@ -56,9 +56,10 @@ def to_bytes(score: stream.Score) -> bytes:
 
 
 def _compress(xml: bytes, path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("META-INF/container.xml", _CONTAINER)
-        archive.writestr("score.musicxml", xml)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (("META-INF/container.xml", _CONTAINER), ("score.musicxml", xml)):
+            # Without the time of writing: the same sheet is the same file.
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 class _ScoreExporter(ScoreExporter):

@@ -47,7 +47,7 @@ _SHARES: Final = {"start": 0.0, "middle": 0.5, "end": 1.0}
 def to_bytes(pages: Sequence[ET.Element], *, title: str, author: str = "") -> bytes:
     """A PDF file of drawn pages."""
     file = BytesIO()
-    document = Canvas(file, pageCompression=1, initialFontName=_embed(False, False))
+    document = Canvas(file, pageCompression=1, invariant=1, initialFontName=_embed(False, False))
     document.setTitle(title)
     document.setAuthor(author)
     document.setSubject("Drum sheet")
@@ -179,7 +179,7 @@ def _embed(bold: bool, italic: bool) -> str:
     styles = (resources() / f"{_FONT}.css").read_text("ascii")
     for face in _FONT_FACE.finditer(styles):
         if (face["weight"] == "bold", face["slope"] == "italic") == (bold, italic):
-            font = TTFont(BytesIO(base64.b64decode(face["data"])))
+            font = TTFont(BytesIO(base64.b64decode(face["data"])), recalcTimestamp=False)
             font.flavor = None  # uncompressed, as reportlab reads it
             file = BytesIO()
             font.save(file)

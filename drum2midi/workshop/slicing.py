@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,9 +204,17 @@ def _librosa_onsets(song: Path, delta: float) -> list[float]:
     import librosa
 
     audio = read_audio(song, sample_rate=_LIBROSA_RATE)
-    found = librosa.onset.onset_detect(
-        y=audio.samples, sr=_LIBROSA_RATE, hop_length=_LIBROSA_HOP, delta=delta, units="time"
-    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of recordings shorter than a window
+            found = librosa.onset.onset_detect(
+                y=audio.samples, sr=_LIBROSA_RATE, hop_length=_LIBROSA_HOP, delta=delta,
+                units="time",
+            )  # fmt: skip
+    except RuntimeError as error:
+        raise InputError(
+            f"librosa cannot start ({error}); NUMBA_CACHE_DIR names a folder it may write in"
+        ) from None
     return [round(max(0.0, float(onset) - _LIBROSA_LATE), 4) for onset in found]
 
 
