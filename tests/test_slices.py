@@ -205,3 +205,19 @@ def test_a_song_is_sliced_beside_itself_once(
         open_slices(tmp_path / "song.flac")
     with pytest.raises(InputError, match="not a folder that drum2midi slice wrote"):
         open_slices(tmp_path)
+
+
+def test_librosa_that_cannot_start_is_told(
+    beat_wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where numba has nowhere to write: another user's machine, a service."""
+    onset = pytest.importorskip("librosa").onset
+
+    def detect(**_: object) -> None:
+        raise RuntimeError("cannot cache function '__o_fold': no locator available")
+
+    monkeypatch.setattr(onset, "onset_detect", detect)
+    with pytest.raises(
+        InputError, match=r"librosa cannot start \(.*NUMBA_CACHE_DIR names a folder"
+    ):
+        slice_song(beat_wav, tmp_path / "out", settings=SliceSettings(onsets="librosa"))
