@@ -102,7 +102,7 @@ def test_the_truth_has_all_that_is_played_and_no_more(
     moving = mido.MidiFile(song(tmp_path / "moving.mid"))
     moving.tracks[0].append(mido.MetaMessage("set_tempo", tempo=333_333, time=96 * 21))
     moving.save(tmp_path / "moving.mid")
-    monkeypatch.setattr(song_set, "_perform", _nothing)
+    monkeypatch.setattr(song_set, "play_band", _nothing)
     songs = [*song_set.read_songs([long, tmp_path / "moving.mid"])]
     library = load_library(*sources.oneshots)
     song_set.render_set(tmp_path, songs, library, sources.impulses, tmp_path / "any.sf2")
@@ -120,7 +120,7 @@ def _nothing(band: mido.MidiFile, soundfont: Path, seconds: float) -> np.ndarray
 def test_two_songs_of_one_name_and_a_file_for_a_folder_are_refused(
     sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(song_set, "_perform", _nothing)
+    monkeypatch.setattr(song_set, "play_band", _nothing)
     file = song(tmp_path / "one.mid", bars=16)
     twice = [*song_set.read_songs([file, file])]
     rest = (load_library(*sources.oneshots), sources.impulses, tmp_path / "any.sf2")
@@ -153,7 +153,7 @@ def test_fluidsynth_plays_the_band_when_it_should(tmp_path: Path) -> None:
         bass.append(mido.Message("note_on", channel=0, note=40, velocity=110, time=0))
         bass.append(mido.Message("note_off", channel=0, note=40, time=480))
     band = mido.MidiFile(tracks=[bass])  # 480 ticks a quarter, 120 a minute
-    sound = song_set._perform(band, fonts[0], 4.0)
+    sound = song_set.play_band(band, fonts[0], 4.0)
     assert sound.shape == (4 * song_set.RATE,)
     second = [float(np.std(part)) for part in np.split(sound, 4)]
     assert max(second[:2]) < 1e-3
@@ -168,7 +168,7 @@ def test_drums_sound_where_the_truth_has_them_and_as_far_under_the_band_as_asked
         time = np.arange(int(seconds * song_set.RATE)) / song_set.RATE
         return np.sin(2 * np.pi * 50.0 * time).astype(np.float32)
 
-    monkeypatch.setattr(song_set, "_perform", hum)
+    monkeypatch.setattr(song_set, "play_band", hum)
     out, library = tmp_path / "out", load_library(*sources.oneshots)
     songs = [*song_set.read_songs([song(tmp_path / "one.mid")])]
     made = {}
