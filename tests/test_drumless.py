@@ -11,7 +11,8 @@ import soundfile
 
 from drum2midi.audio import read_audio
 from drum2midi.model import load_model
-from drum2midi.training.drumless import CLIP_SECONDS, RATE, drumless_clips
+from drum2midi.training.device.cargo import CLIP_SECONDS, RATE
+from drum2midi.training.drumless import _struck, drumless_clips
 
 FUNK = Path(__file__).parents[1] / "examples" / "funk.ogg"
 
@@ -33,6 +34,15 @@ def test_only_clips_in_which_nobody_drums_are_kept() -> None:
     assert len(clips) == 2  # the first and the third; the last is too short
     for clip in clips:
         np.testing.assert_allclose(clip, organ / np.abs(organ).max(), atol=1e-6)
+
+
+def test_strokes_are_where_they_sound() -> None:
+    """The silence that the model hears before a recording is none of its time."""
+    burst = np.random.default_rng(0).normal(size=RATE // 5) * np.exp(-np.arange(RATE // 5) / 800)
+    audio = np.zeros(6 * RATE, np.float32)
+    for second in range(1, 6):
+        audio[second * RATE : second * RATE + len(burst)] += burst.astype(np.float32)
+    np.testing.assert_allclose(np.unique(_struck(audio, load_model())), np.arange(1, 6), atol=0.02)
 
 
 def test_where_it_is_known_that_nobody_drums_all_are_kept_but_silence() -> None:

@@ -21,13 +21,14 @@ import numpy as np
 import soundfile
 import typer
 
-from drum2midi.audio import stream_audio
+from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
-from drum2midi.features import in_silence, mel_power, normalise
+from drum2midi.features import in_silence, log_mel
 from drum2midi.files import replacing
 from drum2midi.heeding import heed_recording
-from drum2midi.model import load_model
+from drum2midi.model import load_model, without_silence
 from drum2midi.onsets import pick_hits
+from drum2midi.training.device.cargo import CLIP_SECONDS, RATE
 from drum2midi.training.heard import list_recordings
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
     from drum2midi.model import Model
 
     Audio = NDArray[np.float32]
-
-RATE: Final = 44100
-CLIP_SECONDS: Final = 20.0
-"""Length of a clip of accompaniment."""
 
 _MOST: Final = 6  # clips of one recording
 _QUIET: Final = 0.1  # of the recording's loudest clip; so soft a clip is none
@@ -80,10 +77,9 @@ def drumless_clips(audio: Audio, model: Model | None) -> Iterator[Audio]:
 def _struck(audio: Audio, model: Model) -> NDArray[np.float64]:
     """Seconds at which anything is struck, ascending."""
     settings, picking = model.features, model.picking
-    power = mel_power(in_silence([audio], settings), settings)
-    features = normalise(power, settings)
+    features = log_mel(in_silence([audio], settings), settings)
     heeded = heed_recording(model.activations(features), features, picking)
-    return np.array([hit.onset for hit in pick_hits(heeded, picking)])
+    return np.array([hit.onset for hit in pick_hits(without_silence(heeded), picking)])
 
 
 def _main(
@@ -100,7 +96,7 @@ def _main(
         with typer.progressbar(recordings, label="listening", file=sys.stderr) as heard:
             for path, name in heard:
                 try:
-                    audio = np.concatenate(list(stream_audio(path, sample_rate=RATE)))
+                    audio = read_audio(path, sample_rate=RATE).samples
                 except InputError as error:
                     typer.echo(f"drum2midi: {error}", err=True)
                     continue

@@ -50,7 +50,7 @@ _FEWEST: Final = 60  # kicks and snares without which a song has no drums to spe
 _TREATMENT: Final = 0.5
 _PEAK: Final = 0.8
 _HARDLY: Final = 1e-6  # seconds by which sums of times may differ
-_USUAL_TEMPO: Final = 500_000  # microseconds in a quarter, until a file says otherwise
+USUAL_TEMPO: Final = 500_000  # microseconds in a quarter, until a file says otherwise
 _WAD: Final = {b"IWAD", b"PWAD"}
 _MIDI: Final = b"MThd"
 
@@ -209,7 +209,7 @@ def _strokes(drums: mido.MidiFile) -> tuple[Stroke, ...]:
 def _until(song: mido.MidiFile, seconds: float) -> mido.MidiFile:
     """A song without what comes later."""
     track = mido.MidiTrack()
-    now, waited, tempo = 0.0, 0, _USUAL_TEMPO
+    now, waited, tempo = 0.0, 0, USUAL_TEMPO
     for message in mido.merge_tracks(song.tracks):
         waited += message.time
         now += mido.tick2second(message.time, song.ticks_per_beat, tempo)

@@ -31,7 +31,7 @@ from drum2midi.training import accompany, effects
 from drum2midi.training.grooves import list_grooves
 from drum2midi.training.oneshots import Instrument, OneShot, load_library
 from drum2midi.training.pieces import Material, read_impulses
-from drum2midi.training.song_set import play_band, read_songs
+from drum2midi.training.song_set import USUAL_TEMPO, play_band, read_songs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -248,7 +248,7 @@ def _from_songs(files: Sequence[Path], soundfonts: Sequence[Path]) -> Iterator[t
     """What accompanies the kit in some songs, each played by the next soundfont."""
     fonts = cycle(soundfonts)
     for song in read_songs(files) if soundfonts else ():
-        tempo = 60e6 / next((m.tempo for m in song.band if m.type == "set_tempo"), 500_000)
+        tempo = 60e6 / next((m.tempo for m in song.band if m.type == "set_tempo"), USUAL_TEMPO)
         bar = 4.0 * 60.0 / tempo
         wanted = min(song.strokes[-1].onset, _SONG_CLIPS * CLIP_SECONDS)
         sound = play_band(song.band, next(fonts), wanted)
@@ -314,7 +314,7 @@ def _main(
     clips: Annotated[int, typer.Option(help="Clips of accompaniment.")] = 160,
     longest: Annotated[float, typer.Option(help="Seconds at which one-shots are cut.")] = LONGEST,
     song: Annotated[
-        list[Path] | None, typer.Option(help="MIDI; its band, too. Repeatable.")
+        list[Path] | None, typer.Option(help="MIDI whose band plays too. Repeatable.")
     ] = None,
     drumless: Annotated[Path | None, typer.Option(help="Folder of clips without drums.")] = None,
     seed: Annotated[int, typer.Option()] = 0,

@@ -45,6 +45,7 @@ _STROKES: Final = 768
 
 _LEAD: Final = 100  # frames that are mixed but not learnt from: what rang on before, or silence
 _QUIET: Final = 60  # frames of silence before a piece that are learnt from
+_BEFORE_PIECE: Final = _LEAD + _QUIET
 _FROM_SILENCE: Final = 0.05  # share of the crops that begin with some of it
 _SILENT_DB: Final = -120.0
 _SAVED_AT: Final = (0.4, 0.6, 0.8, 0.9)
@@ -115,7 +116,7 @@ class Pool:
         self._device = device
         self._crop = settings.crop
         bands = settings.features.bands
-        self._frames = _LEAD + _QUIET + int(SECONDS * settings.features.frame_rate) + 1
+        self._frames = _BEFORE_PIECE + int(SECONDS * settings.features.frame_rate) + 1
         size, half = settings.capacity, torch.float16
         shape = (size, self._frames, bands)
         self._kit = torch.full(shape, _SILENT_DB, dtype=half, device=device)
@@ -130,14 +131,14 @@ class Pool:
     def add(self, piece: Piece) -> None:
         """Keep a piece, in the place of the oldest if there is no room."""
         slot = self.added % len(self._kit)
-        self._kit[slot, _LEAD + _QUIET :] = torch.from_numpy(piece.drums).to(self._device)
+        self._kit[slot, _BEFORE_PIECE:] = torch.from_numpy(piece.drums).to(self._device)
         self._banded[slot] = bool(len(piece.band))
         if len(piece.band):
-            self._band[slot, _LEAD + _QUIET :] = torch.from_numpy(piece.band).to(self._device)
+            self._band[slot, _BEFORE_PIECE:] = torch.from_numpy(piece.band).to(self._device)
         kept = min(_STROKES, len(piece.frames))
         self._drum[slot] = -1
         for target, values in (
-            (self._onset, piece.frames + np.float32(_LEAD + _QUIET)),
+            (self._onset, piece.frames + np.float32(_BEFORE_PIECE)),
             (self._drum, piece.drum.astype(np.int64)),
             (self._velocity, piece.velocity.astype(np.float32)),
             (self._share, piece.share),
