@@ -103,6 +103,24 @@ def test_known_metre_and_tempo_are_kept() -> None:
     assert share_found(bars, downbeats(grid)) > 0.95
 
 
+@pytest.mark.parametrize(
+    ("pattern", "eighth", "tempo", "wanted"),
+    [
+        (ROCK, 0.288, 52.1, {"2/4", "4/4"}),
+        (ROCK, 0.288, 208.3, {"2/4", "4/4"}),
+        (SLOW_SIX, 0.25, 40.0, {"6/8", "12/8"}),
+        (SLOW_SIX, 0.25, 160.0, {"6/8", "12/8"}),
+    ],
+)
+def test_half_or_twice_the_tempo_leaves_beats_divided_as_they_were(
+    pattern: tuple[str, int, int], eighth: float, tempo: float, wanted: set[str]
+) -> None:
+    hits, _, _ = play(pattern, eighth=eighth)
+    grid = track_beats(hits, duration=hits[-1].onset, tempo=tempo)
+    assert str(grid.metre) in wanted
+    assert grid.tempo == pytest.approx(tempo, rel=0.01)
+
+
 @pytest.mark.parametrize("bpm", [60, 240])
 def test_known_tempo_decides_the_octave(bpm: int) -> None:
     hits, _, _ = play(ROCK, eighth=0.25)

@@ -153,6 +153,10 @@ def _all_readings(
     harmony: Harmony | None,
 ) -> tuple[list[Reading], NDArray[np.float64]]:
     """Readings of the tracked and of the steady pulse, if any has the tempo, and their scores."""
+    counts = tuple(PERIODS)
+    if tempo is not None and metre is None:
+        usual, odds = _all_readings(strokes, doubted, None, None, steady, harmony)
+        counts = _counts(usual[int(np.argmax(odds))], tempo) if usual else counts
     weights = model()["pulse"].astype(np.float64)
     if tempo is None:
         tracked = track_pulse(strokes, weights)
@@ -162,7 +166,7 @@ def _all_readings(
         low, high = (int(frames * (1 + sign * _TEMPO_SLACK)) for sign in (-1, 1))
         tracked = track_pulse(strokes, weights, periods=np.arange(low, high + 2))
     pulses = _pulses(strokes, settle(tracked, strokes), steady)
-    limits = _limits(tempo, metre)
+    limits = _limits(tempo, metre, counts)
     found: list[Reading] = []
     ranked = []
     for pulse in pulses:
@@ -205,9 +209,24 @@ def _comfortable_period(beat: float) -> float:
     return min(periods, key=lambda period: abs(np.log(period / FRAME / _COMFORTABLE)))
 
 
-def _limits(tempo: float | None, metre: Metre | None) -> dict[int, tuple[float, float]]:
+def _counts(usual: Reading, tempo: float) -> tuple[int, ...]:
+    """Beats in a bar to consider at a tempo, from the reading that is likeliest at any.
+
+    Half or twice its tempo is the same rhythm in longer or shorter beats, in two or in three as
+    before. Beats rarely are so slow or fast, and two thirds of one would else be likelier.
+    """
+    metre = metre_of(usual.count, np.inf)
+    octaves = np.log2(tempo * usual.period / (60 * float(metre.beat / metre.pulse)))
+    if abs(octaves - round(octaves)) > np.log2(1 + _TEMPO_SLACK):
+        return tuple(PERIODS)
+    return tuple(count for count in PERIODS if metre_of(count, np.inf).beat == metre.beat)
+
+
+def _limits(
+    tempo: float | None, metre: Metre | None, counts: Sequence[int]
+) -> dict[int, tuple[float, float]]:
     """Seconds that a beat may last, for every number of beats in a bar to consider."""
-    metres = [metre] if metre else [metre_of(count, np.inf) for count in PERIODS]
+    metres = [metre] if metre else [metre_of(count, np.inf) for count in counts]
     if tempo is None:
         known = metre is None
         return {m.numerator: PERIODS[m.numerator] if known else _ANY_PERIOD for m in metres}
