@@ -7,6 +7,7 @@ at all; beyond 4 GB the ones that were not used for longest are removed.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,9 @@ LIMIT: Final = 4_000_000_000
 
 _ABANDONED: Final = 3600.0
 """Seconds after which nobody is writing a temporary file any more."""
+
+_OURS: Final = re.compile(r"(\.drum2midi-.*|[0-9a-f]{32})\.wav")
+"""Names of what this program wrote; whatever else is in the folder is the user's."""
 
 
 def cache_folder() -> Path:
@@ -73,6 +77,8 @@ def _tidy(folder: Path, *, keep: Path | None) -> None:
 
 def _contents(folder: Path) -> Iterator[tuple[Path, float, int]]:
     for path in folder.glob("*.wav"):
+        if not _OURS.fullmatch(path.name):
+            continue
         with suppress(OSError):  # another process may tidy at the same time
             status = path.stat()
             yield path, status.st_mtime, status.st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from drum2midi import stems
 from drum2midi.errors import InputError
 from drum2midi.separation import Passage, passage_to_hear
 
+HELD, NEW, NEWER = ("a" * 32, "b" * 32, "c" * 32)
+
 
 def test_a_stem_that_another_holds_stays_in_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRUM2MIDI_CACHE", str(tmp_path))
     monkeypatch.setattr(stems, "LIMIT", 10)
-    held = tmp_path / "held.wav"
+    held = tmp_path / f"{HELD}.wav"
     held.write_bytes(bytes(20))
 
     unlink = Path.unlink
@@ -32,12 +35,26 @@ def test_a_stem_that_another_holds_stays_in_the_cache(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", refuse)
-        with stems.store_stem("new") as path:
+        with stems.store_stem(NEW) as path:
             path.write_bytes(bytes(5))
-    assert {one.name for one in tmp_path.iterdir()} == {"held.wav", "new.wav"}
-    with stems.store_stem("newer") as path:
+    assert {one.name for one in tmp_path.iterdir()} == {f"{HELD}.wav", f"{NEW}.wav"}
+    with stems.store_stem(NEWER) as path:
         path.write_bytes(bytes(5))
-    assert "held.wav" not in {one.name for one in tmp_path.iterdir()}
+    assert f"{HELD}.wav" not in {one.name for one in tmp_path.iterdir()}
+
+
+def test_the_users_own_files_stay_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRUM2MIDI_CACHE", str(tmp_path))
+    monkeypatch.setattr(stems, "LIMIT", 10)
+    theirs = {"song.wav", "._song.wav", f"{HELD}.copy.wav"}
+    for name in (*theirs, f"{HELD}.wav", ".drum2midi-abc.wav"):
+        (tmp_path / name).write_bytes(bytes(20))
+        os.utime(tmp_path / name, (0, 0))
+    with stems.store_stem(NEW) as path:
+        path.write_bytes(bytes(5))
+    assert {one.name for one in tmp_path.iterdir()} == {*theirs, f"{NEW}.wav"}
 
 
 def test_a_demucs_that_cannot_be_imported(
