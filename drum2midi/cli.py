@@ -78,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if threading.current_thread() is threading.main_thread():
         # As Control-C does, so that what is half written is cleaned away.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        for ending in ("SIGTERM", "SIGHUP"):  # the terminal is closed; Windows has no such signal
+            if number := getattr(signal, ending, None):
+                signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         app(args=_with_command(given), prog_name="drum2midi")
     except InputError as error:

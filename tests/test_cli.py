@@ -18,6 +18,7 @@ import soundfile
 from conftest import RATE, place, thump
 
 from drum2midi import transcribe
+from drum2midi.commands.transcribe import _named
 
 
 def drum2midi(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -233,6 +234,14 @@ def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -
     assert click == "--click goes with a .wav: -o names one"
     weights = fails(beat_wav, "--weights", tmp_path, folder=tmp_path)
     assert weights == "--weights goes with --separate"
+    for option in ("--timing=performed", "--drum-map=roland-td", "--hat-cc4"):
+        idle = fails(beat_wav, "-o", tmp_path / "a.csv", option, folder=tmp_path)
+        said = option.replace("=performed", " performed").replace("=roland-td", "")
+        assert idle == f"{said} goes with a .mid: -o names one"
+    assert fails(beat_wav, "--paper=letter", folder=tmp_path).startswith("--paper goes with a .pdf")
+    for option in ("--repeats", "--rolls=tremolo"):
+        idle = fails(beat_wav, "-o", tmp_path / "a.mid", option, folder=tmp_path)
+        assert idle == f"{option.split('=')[0]} goes with a .musicxml: -o names one"
     pipe = tmp_path / "pipe.mid"
     os.mkfifo(pipe)
     expected = f"cannot write {pipe}: it is not a file"
@@ -316,7 +325,7 @@ def test_any_title_is_one_line(title: str, beat_wav: Path, tmp_path: Path) -> No
     assert shown == ("日本" if title == "日本" else "a]0;b c")
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> None:
     long = np.tile(place(thump(), [0.5, 1.0, 1.5], 2.0), 600)
     song = write(tmp_path / "long.wav", long)
@@ -334,6 +343,14 @@ def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> No
     assert process.returncode == 128 + ending, message
     assert "Traceback" not in message
     assert list(tmp_path.iterdir()) == [song]
+
+
+@pytest.mark.parametrize(
+    ("song", "midi"),
+    [("Take 1.2", "Take 1.2.mid"), ("Mr. Jones", "Mr. Jones.mid"), ("v1.0.wav", "v1.0.mid")],
+)
+def test_names_with_points_keep_them(song: str, midi: str) -> None:
+    assert _named(Path("a.b") / song, ".mid") == Path("a.b") / midi
 
 
 _HEAVY = "tensorflow keras torch demucs yt_dlp mlflow librosa numba sklearn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,14 @@ from drum2midi.commands.recording import Recording, recording
 
 if TYPE_CHECKING:
     from drum2midi.transcription import Transcription
+    from drum2midi.writers import WriteOptions
 
+_SUFFIX: Final = re.compile(r"\.(?=.*[A-Za-z])[A-Za-z0-9]+")
+_DEFAULTS: Final = (".mid", ".musicxml")
+_SOUNDS: Final = (".wav",)
+_MIDI: Final = (".mid", ".midi")
+_PAGES: Final = (".pdf", ".svg")
+_SHEETS: Final = (".musicxml", ".mxl", ".xml", *_PAGES)
 _SURE: Final = 0.5
 """Confidence of a grid below which the user is told."""
 
@@ -158,6 +166,7 @@ def transcribe_command(
     """
     console.set_up_logging(quiet=quiet, verbose=verbose)
     from drum2midi.audio import check_readable
+    from drum2midi.errors import InputError
     from drum2midi.files import MARKS, check_ours
     from drum2midi.writers import WriteOptions, check_output, save
 
@@ -175,12 +184,14 @@ def transcribe_command(
     )
     for target in output or []:
         check_output(target, options)
-    _check_of_use(output or (), mix=mix, click=click, weights=weights, separate=separate)
+    _check_of_use(output or [Path(f"a{suffix}") for suffix in _DEFAULTS], options)
+    if weights is not None and separate == "never":
+        raise InputError("--weights goes with --separate")
     with recording(
         song, megabytes=max_download, seconds=max_wait, allowed=allow_private or (), quiet=quiet
     ) as source:
         check_readable(source.path)
-        targets = output or [source.beside.with_suffix(suffix) for suffix in (".mid", ".musicxml")]
+        targets = output or [_named(source.beside, suffix) for suffix in _DEFAULTS]
         if not output:
             for target in targets:
                 check_ours(target, MARKS[target.suffix])
@@ -218,18 +229,30 @@ def transcribe_command(
             console.say(summary(result))
 
 
-def _check_of_use(
-    targets: Sequence[Path], *, mix: bool, click: bool, weights: Path | None, separate: str
-) -> None:
-    """Raise `InputError` about an option that would do nothing."""
+def _named(path: Path, suffix: str) -> Path:
+    """A path with another suffix; the 2 of ``Take 1.2`` is none."""
+    if _SUFFIX.fullmatch(path.suffix):
+        return path.with_suffix(suffix)
+    return path.with_name(path.name + suffix)
+
+
+def _check_of_use(targets: Sequence[Path], options: WriteOptions) -> None:
+    """Raise `InputError` about an option that would do nothing, since no such file is written."""
     from drum2midi.errors import InputError
 
-    sounds = any(target.suffix.lower() == ".wav" for target in targets)
-    for option, given in (("--mix", mix), ("--click", click)):
-        if given and not sounds:
-            raise InputError(f"{option} goes with a .wav: -o names one")
-    if weights is not None and separate == "never":
-        raise InputError("--weights goes with --separate")
+    written = {target.suffix.lower() for target in targets}
+    for option, given, suffixes in (
+        ("--mix", options.mix, _SOUNDS),
+        ("--click", options.click, _SOUNDS),
+        ("--timing performed", options.timing != "grid", _MIDI),
+        ("--drum-map", options.drum_map != "gm", _MIDI),
+        ("--hat-cc4", options.hat_cc4, _MIDI),
+        ("--paper", options.paper != "a4", _PAGES),
+        ("--repeats", options.repeats, _SHEETS),
+        ("--rolls", options.rolls != "auto", _SHEETS),
+    ):
+        if given and written.isdisjoint(suffixes):
+            raise InputError(f"{option} goes with a {suffixes[0]}: -o names one")
 
 
 def _title(source: Recording) -> str | None:
