@@ -17,12 +17,11 @@ import numpy as np
 from drum2midi.drums import BY_NAME, DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, mel_power
+from drum2midi.files import FileState, file_state
 from drum2midi.model import (
     CLASSIFIER,
     FORMAT,
-    FileState,
     Model,
-    file_state,
     load_model,
     open_model,
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +61,52 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder`, and move it there once it is filled.
+
+    Parameters
+    ----------
+    folder : Path
+        New or empty, see `check_new_folder`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written there.
+    """
+    try:
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        yield building
+        building.chmod(0o777 & ~_MASK)  # mkdtemp's folders are private
+        building.replace(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+FileState = tuple[Path, int, int]
+
+
+def file_state(path: Path) -> FileState | None:
+    """What differs when a file is another or has been written anew; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return path.resolve(), status.st_mtime_ns, status.st_size
+
+
 def check_writable(path: Path) -> None:
     """Raise `InputError` if no file can be written to `path`; better before the work than after."""
     folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
@@ -109,6 +157,8 @@ def check_apart(path: Path, recording: Path) -> None:
 
 def check_new_folder(folder: Path) -> None:
     """Raise `InputError` if no folder can be made there, or one with something in it is there."""
+    if folder.is_symlink():
+        raise InputError(f"cannot write {folder}: it is a link; give a new folder")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"cannot write {folder}: there is something there already")
     if folder.resolve() == Path.cwd():

@@ -21,6 +21,7 @@ from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.dynamics import TOLD, WEIGHTS, Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, FeatureSettings
+from drum2midi.files import FileState, file_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -274,18 +275,6 @@ def load_model(path: str | Path | None = None) -> Model:
     """
     path = shipped_model() if path is None else Path(path)
     return _load_model(path, file_state(path))
-
-
-FileState = tuple[Path, int, int]
-
-
-def file_state(path: Path) -> FileState | None:
-    """What differs when a file is another or has been written anew; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return path.resolve(), status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=2)

@@ -23,7 +23,7 @@ import soundfile
 
 from drum2midi.audio import check_readable, resampled, stream_audio, stream_channels
 from drum2midi.errors import InputError, check_extra
-from drum2midi.files import check_writable, replacing
+from drum2midi.files import check_writable, replacing, sha256_of
 from drum2midi.stems import find_stem, store_stem
 
 if TYPE_CHECKING:
@@ -200,23 +200,18 @@ def _why_no_weights(weights: Path | None, error: Exception) -> str:
 def _key(passage: Passage, weights: Path | None) -> str:
     """Name of a stem: what the recording, the passage and the model are, in one hash."""
     model = f"{_MODEL} {version('demucs')}" if weights is None else _fingerprint(weights)
-    facts = (_ALGORITHM, model, _digest(passage.path), passage.start, passage.end)
+    facts = (_ALGORITHM, model, sha256_of(passage.path), passage.start, passage.end)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
 def _fingerprint(weights: Path) -> str:
     try:
         files = sorted(f for f in weights.iterdir() if f.suffix in {".yaml", ".th", ".safetensors"})
-        return repr([(file.name, _digest(file)) for file in files])
+        return repr([(file.name, sha256_of(file)) for file in files])
     except OSError as error:
         raise CannotSeparateError(
             f"{weights}: no folder of weights ({error.strerror or error})"
         ) from None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _measure(passage: Passage) -> _Sound:

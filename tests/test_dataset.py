@@ -299,6 +299,8 @@ def test_errors_name_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(InputError, match="it is the current folder"):
         build_dataset([tmp_path / "songs"], Path(), settings=PLAIN)
     with pytest.raises(InputError, match="three shares, of train"):
+        BuildSettings(shares=(1e308, 1e308, 1.0))
+    with pytest.raises(InputError, match="three shares, of train"):
         BuildSettings(shares=(0, 1, 1))
     with pytest.raises(InputError, match="three shares, of train"):
         BuildSettings(shares=(0.8, float("nan"), 0.1))

@@ -35,6 +35,7 @@ from drum2midi.workshop.building import BuildSettings, build_dataset
 from drum2midi.workshop.dataset import Dataset
 from drum2midi.workshop.fine_tune import FineTuneSettings, find_base, fine_tune
 from drum2midi.workshop.labels import Label, Labels, write_labels
+from drum2midi.workshop.locks import working_in
 from drum2midi.workshop.material import Stroke
 from drum2midi.workshop.sounds import ANYTHING
 from drum2midi.workshop.targets import CROP, Example, crop, frame_truth, plan, take, whole
@@ -210,6 +211,18 @@ def test_a_run_that_is_killed_goes_on_as_if_it_had_not(
         np.testing.assert_allclose(one, other, atol=1e-4)
     with (run / "log.csv").open() as lines:
         assert {int(row["epoch"]) for row in csv.DictReader(lines)} >= set(range(done, 12))
+
+
+def test_two_never_train_in_one_folder(dataset: Dataset, base: Path, tmp_path: Path) -> None:
+    with (
+        working_in(tmp_path / "run", what="train"),
+        pytest.raises(InputError, match="run: another drum2midi train is at work in it"),
+    ):
+        fine_tune(dataset, tmp_path / "a.onnx", run=tmp_path / "run", base=find_base(base))
+    assert not list((tmp_path / "run").iterdir())
+    (tmp_path / "a.keras").mkdir()
+    with pytest.raises(InputError, match=r"a\.keras: it is a folder"):
+        fine_tune(dataset, tmp_path / "a.onnx", run=tmp_path / "run", base=find_base(base))
 
 
 def test_it_stops_early_when_it_gets_no_better(

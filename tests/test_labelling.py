@@ -281,6 +281,15 @@ def test_each_labeller_has_a_file(tmp_path: Path) -> None:
     assert labels_file(tmp_path, "Žofie B./..").name == "labels-Žofie-B----.json"
 
 
+def test_two_labellers_never_share_a_file(slices: Slices, tmp_path: Path) -> None:
+    path = labels_file(tmp_path, "anna k")
+    with LabellingSession(slices, path, who="anna k") as session:
+        press(session, "Enter")
+    assert labels_file(tmp_path, "anna k") == path
+    with pytest.raises(InputError, match=r"anna-k\.json: has labels of anna k, not of anna-k"):
+        labels_file(tmp_path, "anna-k")
+
+
 WORKER = """
 import resource, sys
 from drum2midi.workshop.session import LabellingSession

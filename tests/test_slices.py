@@ -109,6 +109,7 @@ def test_a_lower_delta_finds_quieter_strokes(tmp_path: Path) -> None:
         ({"length": float("nan")}, "length nan is not between"),
         ({"preroll": 0.3}, "preroll 0.3 is not between"),
         ({"delta": 2.0}, "delta 2.0 is not between"),
+        ({"sensitivity": 3.0}, "sensitivity 3.0 is not between 0 and 1"),
     ],
 )
 def test_settings_out_of_range_are_said(settings: dict, reason: str) -> None:
@@ -184,6 +185,19 @@ def test_the_command_slices(beat_wav: Path, tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().err == (
         f"drum2midi: cannot write {folder}: there is something there already\n"
     )
+
+
+def test_a_link_is_no_new_folder(beat_wav: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    with pytest.raises(InputError, match=r"cannot write .*link: it is a link; give a new folder"):
+        slice_song(beat_wav, tmp_path / "link")
+
+
+def test_a_delta_without_librosa_is_said(beat_wav: Path, tmp_path: Path) -> None:
+    told = ["slice", str(beat_wav), "-o", str(tmp_path / "hits"), "--delta", "0.02"]
+    with pytest.raises(InputError, match="--delta goes with --onsets librosa"):
+        CliRunner().invoke(app, told, catch_exceptions=False)
 
 
 def test_a_song_is_sliced_beside_itself_once(

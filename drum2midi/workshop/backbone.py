@@ -23,10 +23,10 @@ from drum2midi.classifier import (
 )
 from drum2midi.drums import Drum
 from drum2midi.errors import InputError
-from drum2midi.files import check_writable, replacing
+from drum2midi.files import check_writable, replacing, sha256_of
 from drum2midi.workshop.bases import BackboneSettings, build_base, join
-from drum2midi.workshop.dataset import Dataset, Entry, sha256_of
-from drum2midi.workshop.fine_tune import remember, tracking
+from drum2midi.workshop.dataset import Dataset, Entry
+from drum2midi.workshop.fine_tune import remembered, tracking
 from drum2midi.workshop.labels import ARTICLE_CLASSES
 from drum2midi.workshop.scoring import group_strokes
 from drum2midi.workshop.sounds import class_of, classes_of, members
@@ -95,13 +95,12 @@ def train_backbone(
     weights = None if settings.weights is None else sha256_of(settings.weights)
     facts = {**asdict(settings), "weights": weights, "images": asdict(images)}
     made_of = {"dataset": dataset.digest, **facts}
-    remember(run, made_of)
-    material = {
-        split: _features(dataset, split, names, base, preprocess, images, run)
-        for split in ("train", "validation")
-    }
-    keras.utils.set_random_seed(settings.seed)
-    with tracking(run, made_of) as callbacks:
+    with remembered(run, made_of), tracking(run, made_of) as callbacks:
+        material = {
+            split: _features(dataset, split, names, base, preprocess, images, run)
+            for split in ("train", "validation")
+        }
+        keras.utils.set_random_seed(settings.seed)
         _train_head(material, run, settings, len(names), callbacks)
     check_learnt(run)
     head = keras.models.load_model(run / "best.keras", compile=False)

@@ -9,8 +9,6 @@ import hashlib
 import json
 import logging
 import math
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +20,7 @@ import soundfile
 
 from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
-from drum2midi.files import check_named, check_new_folder
+from drum2midi.files import check_named, check_new_folder, replacing_folder, sha256_of
 from drum2midi.workshop.augment import augment
 from drum2midi.workshop.dataset import (
     FORMAT,
@@ -32,7 +30,6 @@ from drum2midi.workshop.dataset import (
     Dataset,
     class_counts,
     read_dataset,
-    sha256_of,
 )
 from drum2midi.workshop.material import Recording, Stroke, check_heard
 from drum2midi.workshop.readers import read_sources
@@ -70,8 +67,8 @@ class BuildSettings:
 
     def __post_init__(self) -> None:
         classes_of(self.classes)
-        good = len(self.shares) == 3 and all(0 <= share < math.inf for share in self.shares)
-        if not good or not self.shares[0] > 0:
+        good = len(self.shares) == 3 and all(share >= 0 for share in self.shares)
+        if not good or not math.isfinite(sum(self.shares)) or not self.shares[0] > 0:
             raise InputError(
                 f"split {','.join(map(str, self.shares))}: three shares, of train (not 0), "
                 "validation and test"
@@ -114,26 +111,18 @@ def build_dataset(
     plan = _plan(recordings, splits, settings)
     songs = {song: number for number, song in enumerate(dict.fromkeys(r.song for r in recordings))}
     try:
-        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from None
-    try:
-        for name in ("audio", "labels"):
-            (building / name).mkdir()
-        rows = []
-        for number, (recording, split, variant) in enumerate(plan, 1):
-            row = _write_entry(building, number, recording, variant, settings)
-            rows.append({"split": split, "song": songs[recording.song], **row})
-            if progress:
-                progress(number / len(plan))
-        _write_manifest(building / MANIFEST, rows, sources, settings)
-        building.chmod(0o755)
-        building.replace(folder)
-    except (OSError, soundfile.LibsndfileError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"cannot write {folder}: {reason}") from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        with replacing_folder(folder) as building:
+            for name in ("audio", "labels"):
+                (building / name).mkdir()
+            rows = []
+            for number, (recording, split, variant) in enumerate(plan, 1):
+                row = _write_entry(building, number, recording, variant, settings)
+                rows.append({"split": split, "song": songs[recording.song], **row})
+                if progress:
+                    progress(number / len(plan))
+            _write_manifest(building / MANIFEST, rows, sources, settings)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"cannot write {folder}: {error.error_string}") from None
     return read_dataset(folder)
 
 

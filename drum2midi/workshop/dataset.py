@@ -11,7 +11,6 @@ Layout of a data set::
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.errors import InputError
+from drum2midi.files import sha256_of
 from drum2midi.workshop.lines import Line, read_array, read_json
 from drum2midi.workshop.material import Stroke
 from drum2midi.workshop.sounds import SCHEMES, class_of, classes_of, meaning
@@ -93,12 +93,6 @@ def class_counts(strokes: Sequence[Stroke], scheme: str) -> NDArray[np.int64]:
         if name is not None:
             counts[names.index(name)] += 1
     return counts
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_dataset(folder: Path) -> bool:

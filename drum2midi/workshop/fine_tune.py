@@ -19,9 +19,10 @@ from typing import Any, Final
 from drum2midi.dynamics import Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
-from drum2midi.files import check_writable, replacing
+from drum2midi.files import check_writable, replacing, sha256_of
 from drum2midi.model import PickSettings, load_model, shipped_model
-from drum2midi.workshop.dataset import Dataset, sha256_of
+from drum2midi.workshop.dataset import Dataset
+from drum2midi.workshop.locks import working_in
 from drum2midi.workshop.targets import example, plan, take, whole
 from drum2midi.workshop.thresholds import choose_thresholds
 
@@ -141,11 +142,11 @@ def fine_tune(
     if output.suffix != ".onnx":
         raise InputError(f"{output}: a model file ends in .onnx")
     check_writable(output)
+    check_writable(output.with_suffix(".keras"))
     if not dataset.of("train"):
         raise InputError(f"{dataset.folder}: nothing in its train split")
     facts = {"dataset": dataset.digest, "model": sha256_of(base.keras), **asdict(settings)}
-    remember(run, facts)
-    with tracking(run, facts) as callbacks:
+    with remembered(run, facts), tracking(run, facts) as callbacks:
         before, after = _train(dataset, run, base, settings, callbacks)
     check_learnt(run)
     if before is not None and after is not None and after >= before:
@@ -249,13 +250,14 @@ def _progress(run: Path) -> Any:
     return read_progress(run)
 
 
-def remember(run: Path, facts: Mapping[str, object]) -> None:
-    """Write down what a run is made of; refuse to go on with something else.
+@contextmanager
+def remembered(run: Path, facts: Mapping[str, object]) -> Iterator[None]:
+    """Work in a run's folder, where it is written down what the run is made of.
 
     Raises
     ------
     InputError
-        If the run was begun with other material or settings.
+        If the run was begun with other material or settings, or is at work now.
     """
     text = json.dumps(dict(facts), indent=1, sort_keys=True, default=str)
     path = run / "settings.json"
@@ -264,12 +266,10 @@ def remember(run: Path, facts: Mapping[str, object]) -> None:
             f"{run}: was begun with other material or settings; see {path.name} there, "
             "or name another folder with --run"
         )
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {run}: {error.strerror}") from None
-    with replacing(path) as target:
-        target.write_text(text, encoding="utf-8")
+    with working_in(run, what="train"):
+        with replacing(path) as target:
+            target.write_text(text, encoding="utf-8")
+        yield
 
 
 @contextmanager

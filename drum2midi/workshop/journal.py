@@ -8,12 +8,12 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.files import check_writable
+from drum2midi.workshop.locks import hold, is_there
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Journal:
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}") from None
         try:
-            _hold(self._file, path)
+            hold(self._file, path, what="label")
             self._file.seek(0)
             kept, _, torn = self._file.readall().rpartition(b"\n")
             if torn:
@@ -76,7 +76,7 @@ class Journal:
             If the disk is full or gone, or the file was taken away or replaced.
         """
         line, size = _line(fields), os.fstat(self._file.fileno()).st_size
-        if not _is_there(self._file, self.path):
+        if not is_there(self._file, self.path):
             raise InputError(f"cannot write {self.path}: it was taken away or replaced")
         try:
             if self._file.write(line) != len(line):
@@ -92,7 +92,8 @@ class Journal:
         try:
             fresh.write_bytes(b"".join(map(_line, entries)))
             file = fresh.open("a+b", buffering=0)
-            _hold(file, fresh)  # before it takes the old one's place, so that it is never free
+            # Before it takes the old one's place, so that it is never free.
+            hold(file, fresh, what="label")
             os.fsync(file.fileno())
             fresh.replace(self.path)
         except OSError as error:
@@ -106,7 +107,7 @@ class Journal:
         """Let go of it; an empty one is removed."""
         if self._file.closed:
             return
-        if os.fstat(self._file.fileno()).st_size == 0 and _is_there(self._file, self.path):
+        if os.fstat(self._file.fileno()).st_size == 0 and is_there(self._file, self.path):
             self.path.unlink(missing_ok=True)
         self._file.close()
 
@@ -141,31 +142,6 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
     if not isinstance(fields, dict):
         raise InputError(f"{path}, line {number}: damaged; remove the line to go on")
     return Entry(path, number, fields)
-
-
-def _hold(file: FileIO, path: Path) -> None:
-    """Lock a file for this process; the lock goes with the process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        held = _is_there(file, path)
-    except BlockingIOError:
-        held = False
-    except OSError:  # a file system without locks
-        return
-    if not held:
-        raise InputError(f"{path}: another drum2midi label is at work on it")
-
-
-def _is_there(file: FileIO, path: Path) -> bool:
-    """Whether a path still leads to an open file."""
-    try:
-        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
-    except OSError:
-        return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 from drum2midi.drums import DRUMS
 from drum2midi.errors import InputError
+from drum2midi.files import sha256_of
 from drum2midi.workshop.labels import Label, Labels
 
 SAME_STROKE: Final = 0.025
@@ -130,11 +130,6 @@ def _vote(stroke: Sequence[Label]) -> Label | None:
 
 def _same_audio(one: Path, other: Path) -> bool:
     try:
-        return one.samefile(other) or _digest(one) == _digest(other)
+        return one.samefile(other) or sha256_of(one) == sha256_of(other)
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}") from None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

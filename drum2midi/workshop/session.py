@@ -257,9 +257,23 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 
 def labels_file(folder: Path, who: str) -> Path:
-    """Where somebody's labels of a folder of slices are: ``labels-anna.json``."""
+    """Where somebody's labels of a folder of slices are: ``labels-anna.json``.
+
+    Raises
+    ------
+    InputError
+        If somebody else's are there: ``anna k`` and ``anna-k`` would share a file.
+    """
     name = "".join(letter if letter.isalnum() else "-" for letter in who) or "nobody"
-    return folder / f"labels-{name}.json"
+    path = folder / f"labels-{name}.json"
+    told = read_labels(path).labels if path.exists() else ()
+    others = {label.who for label in told if label.who} - {who}
+    if others:
+        raise InputError(
+            f"{path}: has labels of {', '.join(sorted(others))}, not of {who} alone; "
+            "--labels names another file, or that one"
+        )
+    return path
 
 
 def _fields(onset: float, mark: Mark | None) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from drum2midi.audio import read_audio, stream_audio
 from drum2midi.drums import DRUMS, Drum
 from drum2midi.errors import InputError
 from drum2midi.features import in_silence, log_mel
-from drum2midi.files import check_named, check_new_folder
+from drum2midi.files import check_named, check_new_folder, replacing_folder
 from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, Model, load_model, without_silence
 from drum2midi.onsets import pick_hits
@@ -70,6 +68,8 @@ class SliceSettings:
             raise InputError(f"preroll {self.preroll} is not between 0 and the length of a clip")
         if not 0.0 <= self.delta <= 1.0:
             raise InputError(f"delta {self.delta} is not between 0 and 1")
+        if not 0.0 <= self.sensitivity <= 1.0:
+            raise InputError(f"sensitivity {self.sensitivity} is not between 0 and 1")
 
 
 def slice_song(
@@ -249,23 +249,16 @@ def _described(
 
 
 def _write(slices: Slices, folder: Path, rate: int) -> None:
-    """Build the folder beside its place and move it there."""
     try:
-        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".drum2midi-"))
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from None
-    try:
-        (building / "clips").mkdir()
-        starts = [round((one.onset - slices.preroll) * rate) for one in slices.slices]
-        blocks = stream_audio(slices.audio, sample_rate=rate)
-        clips = cut(blocks, starts, round(slices.length * rate))
-        for one, samples in zip(slices.slices, clips, strict=True):
-            # 16 bits: a wav of floats carries the time of day.
-            soundfile.write(building / "clips" / one.clip.name, samples, rate, subtype="PCM_16")
-        (building / INDEX).write_text(slices_index(slices, folder), encoding="utf-8", newline="\n")
-        building.chmod(0o755)
-        building.replace(folder)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise InputError(f"cannot write {folder}: {error}") from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        with replacing_folder(folder) as building:
+            (building / "clips").mkdir()
+            starts = [round((one.onset - slices.preroll) * rate) for one in slices.slices]
+            blocks = stream_audio(slices.audio, sample_rate=rate)
+            clips = cut(blocks, starts, round(slices.length * rate))
+            for one, samples in zip(slices.slices, clips, strict=True):
+                # 16 bits: a wav of floats carries the time of day.
+                soundfile.write(building / "clips" / one.clip.name, samples, rate, subtype="PCM_16")
+            index = slices_index(slices, folder)
+            (building / INDEX).write_text(index, encoding="utf-8", newline="\n")
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"cannot write {folder}: {error.error_string}") from None
