@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,8 @@ def draw_report(
     from drum2midi.heatmap import draw_confusion
 
     figure = draw_confusion(confusion, labels, title=title)
-    with replacing(path) as target:
+    with replacing(path) as target, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a title in another script
         figure.savefig(target, dpi=120, metadata={"Software": None})
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 from drum2midi.drums import BY_NAME
 from drum2midi.errors import InputError
 from drum2midi.files import replacing
+from drum2midi.tags import plain
 from drum2midi.transcription import (
     EIGHTH,
     SIXTEENTH,
@@ -97,14 +98,19 @@ def read_json(path: Path) -> Transcription:
             grid,
             tuple(notes),
             _finite(document["duration"]),
-            title=str(document["title"]),
-            composer=str(document["composer"]),
+            title=_cleaned(document["title"]),
+            composer=_cleaned(document["composer"]),
             swing=swing,
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except _NONSENSE as error:
         raise InputError(f"{path}: is not a transcription as JSON: {_reason(error)}") from None
+
+
+def _cleaned(text: object) -> str:
+    """A text as a line that can be written anywhere."""
+    return plain(str(text).encode(errors="replace").decode())
 
 
 _NONSENSE: Final = (

@@ -62,6 +62,8 @@ class WriteOptions:
     click: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.recording, str):  # as of Transcription.save
+            object.__setattr__(self, "recording", Path(self.recording))
         choices = (("timing", TIMINGS), ("paper", PAPERS), ("rolls", ("auto", *ROLLS)))
         for name, known in choices:
             value = getattr(self, name)

@@ -27,6 +27,7 @@ from drum2midi.drums import (
 )
 from drum2midi.errors import InputError
 from drum2midi.pipeline import transcribe
+from drum2midi.workshop.layouts import read_layout
 from drum2midi.workshop.readers import read_source
 from drum2midi.workshop.sounds import SIX, class_of, classes_of, meaning, members, name_of
 
@@ -335,6 +336,18 @@ def test_what_is_no_source_is_said(tmp_path: Path) -> None:
         read_source(tmp_path / "x.txt")
     with pytest.raises(InputError, match="no labelled audio"):
         read_source(tmp_path)
+
+
+def test_tables_that_are_none(tmp_path: Path) -> None:
+    """A stray file that ends in .csv is let alone; an index that is no CSV is said."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    (folder / "x.csv").mkdir()
+    (folder / "notes.csv").write_text("a" * 200_000)
+    assert read_layout(folder) is None
+    (folder / "index.csv").write_text("file,piece,kit\n" + "a" * 200_000 + ",kick,one\n")
+    with pytest.raises(InputError, match=r"index\.csv: not CSV \(field larger than"):
+        read_source(folder)
 
 
 def test_silent_clips_have_their_hit_at_once(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from scores import CASES
 
 from drum2midi.drummaps import ROLAND_TD
 from drum2midi.errors import InputError
+from drum2midi.tables import read_json
+from drum2midi.transcription import Transcription
 from drum2midi.writers import SUFFIXES, WriteOptions, check_output
 
 
@@ -107,3 +109,22 @@ def test_only_what_is_needed_is_imported(suffix: str, absent: str, tmp_path: Pat
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_recording_may_be_a_string(
+    two_bars: Transcription, beat_wav: Path, tmp_path: Path
+) -> None:
+    for _ in range(2):  # the second time the file is there
+        two_bars.save(tmp_path / "a.wav", recording=str(beat_wav), mix=True)
+    with pytest.raises(InputError, match="it is the recording itself"):
+        two_bars.save(beat_wav, recording=str(beat_wav), mix=True)
+
+
+def test_a_title_that_is_no_unicode_can_be_written(two_bars: Transcription, tmp_path: Path) -> None:
+    two_bars.save(tmp_path / "a.json")
+    text = (tmp_path / "a.json").read_text().replace('"title": "', '"title": "A\\ud800')
+    (tmp_path / "a.json").write_text(text)
+    read = read_json(tmp_path / "a.json")
+    assert read.title.startswith("A?")
+    read.save(tmp_path / "b.json")
+    assert read_json(tmp_path / "b.json").title == read.title

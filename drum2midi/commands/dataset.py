@@ -58,7 +58,9 @@ def dataset_command(
             min=0,
         ),
     ] = 1,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same bytes.", min=0, max=2**32 - 1)
+    ] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Build a data set from labelled audio: split, balanced, augmented.
@@ -74,7 +76,7 @@ def dataset_command(
 
     if action == "show":
         for source in sources:
-            typer.echo(_summary(read_dataset(source)))
+            console.say(_summary(read_dataset(source)))
         return
     if output is None:
         raise InputError("dataset build: say with -o where to write the data set")
@@ -86,7 +88,7 @@ def dataset_command(
     with console.progress("building", quiet=quiet) as progress:
         dataset = build_dataset(sources, output, settings=settings, progress=progress)
     if not quiet:
-        typer.echo(_summary(dataset))
+        console.say(_summary(dataset))
 
 
 def _shares(text: str) -> tuple[float, float, float]:

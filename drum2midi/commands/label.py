@@ -83,10 +83,10 @@ def _label(source: Path, who: str, labels: Path | None, *, port: int, browser: b
             session,
             port=port,
             browser=browser,
-            ready=lambda address: typer.echo(f"{source}: label at {address} (Ctrl-C ends it)"),
+            ready=lambda address: console.say(f"{source}: label at {address} (Ctrl-C ends it)"),
         )
         state = session.state
-        typer.echo(f"{session.path}: {state.labelled} of {len(state.slices)} hits labelled")
+        console.say(f"{session.path}: {state.labelled} of {len(state.slices)} hits labelled")
 
 
 def _merge(sources: Sequence[Path], output: Path) -> None:
@@ -113,7 +113,7 @@ def _merge(sources: Sequence[Path], output: Path) -> None:
         )
         typer.echo(f"left out, {stroke[0].onset:.3f} s: {said}", err=True)
     left = f", {len(merged.disputes)} left out as disputed" if merged.disputes else ""
-    typer.echo(f"{output}: {len(merged.labels.labels)} labels{left}")
+    console.say(f"{output}: {len(merged.labels.labels)} labels{left}")
 
 
 def _labellers(files: Iterable[Labels]) -> set[str]:

@@ -21,8 +21,11 @@ def slice_command(
     length: Annotated[float, typer.Option(help="Seconds of a clip.")] = 0.25,
     preroll: Annotated[float, typer.Option(help="Seconds of it before the onset.")] = 0.01,
     delta: Annotated[
-        float, typer.Option(help="With librosa: less finds quieter strokes, 0 to 1.")
-    ] = 0.07,
+        float | None,
+        typer.Option(
+            help="With librosa: less finds quieter strokes, 0 to 1. [default: 0.07]",
+        ),
+    ] = None,
     sensitivity: Annotated[
         float,
         typer.Option(help="With model: 0 hears only what is certain, 1 hears ghosts."),
@@ -36,19 +39,22 @@ def slice_command(
 
     Each hit comes with what the model suggests it to be.
     """
+    from drum2midi.errors import InputError
     from drum2midi.link import check_is_file
     from drum2midi.workshop.slicing import Detector, SliceSettings, slice_song
 
     console.set_up_logging(quiet=quiet, verbose=False)
     check_is_file(song)
+    if delta is not None and onsets != "librosa":
+        raise InputError("--delta goes with --onsets librosa")
     settings = SliceSettings(
         onsets=cast("Detector", onsets),
         length=length,
         preroll=preroll,
-        delta=delta,
+        **({} if delta is None else {"delta": delta}),
         sensitivity=sensitivity,
     )
     with console.progress("listening", quiet=quiet) as progress:
         slices = slice_song(song, output, settings=settings, model=model, progress=progress)
     if not quiet:
-        typer.echo(f"{output}: {len(slices.slices)} hits")
+        console.say(f"{output}: {len(slices.slices)} hits")

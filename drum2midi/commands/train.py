@@ -133,7 +133,9 @@ def train_command(
             help="From nothing: networks to train; the model is their mean. [default: 1]", min=1
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same batches.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same batches.", min=0, max=2**32 - 1)
+    ] = 0,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Teach a model from labelled recordings, or train one from nothing.
@@ -170,7 +172,7 @@ def train_command(
             members=members, steps=steps, rate=rate, keep=keep, seed=seed,
         )  # fmt: skip
         if scores and not quiet:
-            typer.echo(scores)
+            console.say(scores)
         return
     _refuse({**full, **more}, "trains from nothing: it does not go with --from")
     folder = output.with_suffix(".run") if run is None else run
@@ -185,7 +187,7 @@ def train_command(
             patience, seed,
         )  # fmt: skip
     if not quiet:
-        typer.echo(message)
+        console.say(message)
 
 
 def _refuse(options: Mapping[str, object], reason: str) -> None:

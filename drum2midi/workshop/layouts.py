@@ -76,7 +76,7 @@ def read_layout(folder: Path) -> tuple[Recording, ...] | None:
     for root in (folder, folder / "MDB Drums"):
         if (root / "annotations" / "subclass").is_dir():
             return tuple(_mdb(root))
-    for index in sorted(folder.glob("*.csv")):
+    for index in sorted(path for path in folder.glob("*.csv") if path.is_file()):
         columns = _columns(index)
         if {"midi_filename", "audio_filename", "split"} <= set(columns):
             return tuple(_groove(index, expanded="kit_name" in columns))
@@ -136,8 +136,12 @@ def _groove(index: Path, *, expanded: bool) -> Iterator[Recording]:
 
 
 def _columns(path: Path) -> Sequence[str]:
+    """The fields of the first line; none of a file that is no table of ours."""
     with path.open(newline="", encoding="utf-8", errors="replace") as lines:
-        return next(csv.reader(lines), [])
+        try:
+            return next(csv.reader(lines), [])
+        except csv.Error:
+            return []
 
 
 def _first(places: Sequence[Path], labels: Path) -> Path:

@@ -6,6 +6,7 @@ of the document and of its lists knows its own line too.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -56,11 +57,13 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
 
 @contextmanager
 def as_text(path: Path) -> Iterator[None]:
-    """Turn what reading `path` as UTF-8 fails with into an `InputError` that names the file."""
+    """Turn what reading `path` as text or CSV fails with into an `InputError` that names it."""
     try:
         yield
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start + 1})") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: not CSV ({error})") from None
 
 
 def read_json(path: Path) -> tuple[Any, dict[str, Line]]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from drum2midi.audio import read_audio
 from drum2midi.errors import InputError
-from drum2midi.files import MARKS, is_ours
+from drum2midi.files import MARKS, FileState, file_state, is_ours
 from drum2midi.workshop.journal import warn_of_journal
 from drum2midi.workshop.labels import FORMAT, Labels, read_article, read_labels
 from drum2midi.workshop.layouts import read_layout
@@ -180,8 +180,12 @@ def _origin(clip: Path) -> tuple[str, float | None]:
     return _song(clip), None
 
 
-@lru_cache(maxsize=8)
 def _slices(folder: Path) -> Slices:
+    return _read_slices(folder, file_state(folder / INDEX))
+
+
+@lru_cache(maxsize=8)
+def _read_slices(folder: Path, _: FileState | None) -> Slices:
     return read_slices(folder)
 
 
