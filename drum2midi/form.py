@@ -44,9 +44,7 @@ def _letter(index: int) -> str:
 
 def section_starts(transcription: Transcription) -> list[int]:
     """The bars, from 0, at which sections begin; the first bar that is not a pickup is one."""
-    bars = transcription.grid.bars
-    pickup = len(bars) > 1 and len(bars[0].beats) < bars[0].metre.numerator
-    first = int(pickup)
+    first = int(transcription.grid.has_pickup)
     crashes = {note.bar - first for note in transcription.notes if _is_opening_crash(note)}
     starts = _divide(_struck(transcription)[first:], crashes)
     body = [note for note in transcription.notes if not _is_opening_crash(note)]

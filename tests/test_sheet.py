@@ -434,3 +434,21 @@ def played_notes(file: mido.MidiFile) -> Iterator[tuple[int, float]]:
             if message.type == "note_on" and message.velocity:
                 assert message.channel == 9
                 yield message.note, now / file.ticks_per_beat
+
+
+def test_a_sheet_is_the_same_tomorrow(
+    two_bars: Transcription, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datetime
+
+    class Tomorrow(datetime.date):
+        @classmethod
+        def today(cls) -> datetime.date:
+            return datetime.date(2100, 1, 1)
+
+    write_sheet(two_bars, tmp_path / "a.musicxml")
+    monkeypatch.setattr(datetime, "date", Tomorrow)
+    write_sheet(two_bars, tmp_path / "b.musicxml")
+    one, two = ((tmp_path / name).read_bytes() for name in ("a.musicxml", "b.musicxml"))
+    assert one == two
+    assert b"encoding-date" not in one

@@ -75,6 +75,10 @@ class _ScoreExporter(ScoreExporter):
         if not composer:  # music21 names itself
             for creator in identification.findall("creator"):
                 identification.remove(creator)
+        encoding = identification.find("encoding")
+        if encoding is not None:
+            for date in encoding.findall("encoding-date"):
+                encoding.remove(date)  # the same sheet is the same file tomorrow
         return identification
 
     def setPartList(self) -> Element:
