@@ -9,7 +9,7 @@ silence; a moment of it is the first beat's.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 import numpy as np
 
 from drum2midi.drummaps import GM, DrumMap
-from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT
+from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT, Drum
 from drum2midi.errors import InputError
 from drum2midi.files import MARKS, replacing
 from drum2midi.form import section_letters
@@ -324,7 +324,8 @@ def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
     other = {
         (note.bar, int(note.position)) for note in notes if not note.roll and note.position % value
     }
-    ticks = []
+    ticks: list[int] = []
+    leads: dict[int, int] = {}
     all_played = _played_ticks(notes, grid, start)
     mains = {
         (note.bar, note.position, note.drum): played
@@ -339,9 +340,33 @@ def _grid_ticks(transcription: Transcription, start: int) -> list[int]:
         if note.grace:
             # As long before the main stroke as it was played, but clearly before.
             main = mains.get((note.bar, note.position, note.drum), tick)
-            tick -= max(main - played, _GRACE_TICKS)
+            leads[len(ticks)] = max(main - played, _GRACE_TICKS)
         ticks.append(max(0, tick))
+    for index, lead in _within_room(leads, ticks, notes).items():
+        ticks[index] = max(0, ticks[index] - lead)
     return ticks
+
+
+def _within_room(
+    leads: Mapping[int, int], ticks: Sequence[int], notes: Sequence[Note]
+) -> dict[int, int]:
+    """Ticks by which grace strokes lead, less where the drum's stroke before is near."""
+    placed: dict[Drum, set[int]] = {}
+    longest: dict[tuple[Drum, int], int] = {}
+    for index, (tick, note) in enumerate(zip(ticks, notes, strict=True)):
+        if index in leads:
+            key = note.drum, tick
+            longest[key] = max(longest.get(key, 0), leads[index])
+        else:
+            placed.setdefault(note.drum, set()).add(tick)
+    out = {}
+    for index, lead in leads.items():
+        drum, tick = notes[index].drum, ticks[index]
+        before = max((other for other in placed.get(drum, ()) if other < tick), default=None)
+        most = longest[drum, tick]
+        room = most if before is None else min(most, (tick - before) // 2)
+        out[index] = lead * room // most
+    return out
 
 
 def _ticks(quarters: Fraction | float) -> int:

@@ -211,6 +211,8 @@ def _decode(
     places = [Fraction(0)] * len(onsets)
     for span, choice in zip(spans, chosen, strict=True):
         division, _, slots = span.choices[choice]
+        if _eighths_swing(swing):
+            division, slots = _as_swung(division, slots)
         for onset, slot in zip(span.indices, slots, strict=True):
             places[onset] = span.start + int(slot) * unit / division
     return places
@@ -244,12 +246,27 @@ def _span(
             for hit in onsets[i].hits
         ]
         total += _CLASH * (len(struck) - len(set(struck)))
+        if _eighths_swing(swing) and _is_ambiguous(division, slots):
+            total = np.inf
         choices.append((division, total, slots))
     bar = bisect_right(grid.bar_quarters, start) - 1
     bar = min(bar, len(grid.bars) - 1)
     # Counted from the end of the bar, so that a pickup lines up with full bars.
     to_end = grid.bar_quarters[bar + 1] - start
     return _Span(start, (str(grid.bars[bar].metre), to_end), [int(i) for i in members], choices)
+
+
+def _as_swung(division: int, slots: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """Eighths for a beat's first and last third: where eighths swing these are the same."""
+    if division % 3 or not set(slots.tolist()) <= {0, 2 * division // 3, division}:
+        return division, slots
+    return 2, 2 * slots // division
+
+
+def _is_ambiguous(division: int, slots: NDArray[np.int64]) -> bool:
+    """Whether a beat has its half beside its thirds, which where eighths swing look the same."""
+    parts = set((6 * slots // division).tolist()) if division % 3 == 0 else set()
+    return 3 in parts and bool(parts & {2, 4})
 
 
 def _misfit(error: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
@@ -336,8 +353,12 @@ def _notes(
     for index, stroke in enumerate(strokes):
         hit, grace, place = stroke.hit, stroke.grace, stroke.place
         if not grace and index not in owners:
-            close = abs(hit.onset - taken[place, hit.drum]) <= GRACE_GAP
-            other = None if close else _free(stroke.phase, hit.drum, taken, last, finest, swing)
+            ahead = taken[place, hit.drum] - hit.onset
+            other = None
+            if not 0 <= ahead <= GRACE_GAP:  # only what comes before another leans on it
+                # What comes right after it must not go as far as the next place of a coarse grid.
+                reach = finest if abs(ahead) > GRACE_GAP else min(finest, _FINEST)
+                other = _free(stroke.phase, hit.drum, taken, last, finest, swing, reach=reach)
             grace = other is None
             place = _leaned_on(stroke, taken, finest) if other is None else other
             if not grace:
@@ -393,13 +414,15 @@ def _free(
     last: Fraction,
     finest: Fraction,
     swing: Swing,
+    *,
+    reach: Fraction,
 ) -> Fraction | None:
-    """The free place nearest to a stroke, unless none is next to where it was played."""
+    """The free place nearest to a stroke, unless none is within reach of where it was played."""
     top = int(last / finest)
     nearest = min(max(round(phase / float(finest)), 0), top)
     steps = range(max(nearest - 2, 0), min(nearest + 2, top) + 1)
     away = {step * finest: abs(_sounds(step * finest, swing) - phase) for step in steps}
-    free = [place for place in away if (place, drum) not in taken and away[place] <= finest]
+    free = [place for place in away if (place, drum) not in taken and away[place] <= reach]
     return min(free, key=away.__getitem__, default=None)
 
 

@@ -142,9 +142,9 @@ class Case:
     """A score and what its sheet must show; `tremolos` is the hands' rhythm with rolls folded.
 
     Rhythms are read bar by bar: ``8`` an eighth, ``r4`` a quarter rest, ``R`` a whole
-    bar's rest, ``4/3`` a quarter with three tremolo lines, ``8.-16`` two notes under a
-    beam, ``3(8-8-8)`` a triplet and ``3[4 8]`` one with a bracket. An empty rhythm stands
-    for a voice that is left out.
+    bar's rest, ``(R)`` one that is not shown, ``4/3`` a quarter with three tremolo lines,
+    ``8.-16`` two notes under a beam, ``3(8-8-8)`` a triplet and ``3[4 8]`` one with a bracket.
+    An empty rhythm stands for a voice that is left out.
     """
 
     score: str
@@ -218,9 +218,9 @@ CASES: Final[dict[str, Case]] = {
     ),
     "an even loud backbeat": Case("sd ---- X--- ---- X---|%", "r4 4 r4 4 | r4 4 r4 4"),
     "a softer song has no ghosts": Case("sd g-g- g-g- g-g- g-g-", _EIGHTHS),
-    "accents": Case("hh x-x- x-x- x-x- x-X-|%", f"{_EIGHTHS} | {_EIGHTHS}", accents=2),
+    "accents": Case("hh x-x- x-x- x-x- x-X-|%", f"{_EIGHTHS} | {_EIGHTHS}", "(R) | (R)", accents=2),
     "one mark for two accents": Case(
-        "hh x-x- x-x- x-x- X-x-\nsd x-x- x-x- x-x- X-x-", _EIGHTHS, accents=1
+        "hh x-x- x-x- x-x- X-x-\nsd x-x- x-x- x-x- X-x-", _EIGHTHS, "(R)", accents=1
     ),
     "loud on every beat is no accent": Case("hh X-x- X-x- X-x- X-x-", _EIGHTHS),
     "flam": Case("sd ---- f--- ---- f---", "r4 4 r4 4", graces=2),

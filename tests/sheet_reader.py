@@ -99,7 +99,7 @@ class Sheet:
                 bracket = "]" if text.endswith("[") else ")"
             text += "r" if note.find("rest") is not None else ""
             if note.find("rest[@measure='yes']") is not None:
-                text = text[:-1] + "R"
+                text = text[:-1] + ("(R)" if note.get("print-object") == "no" else "R")
             else:
                 text += _KINDS[note.findtext("type")] + "." * len(note.findall("dot"))
             if lines := note.findtext(".//tremolo"):

@@ -102,6 +102,20 @@ def test_unclear_toms_that_play_a_snares_part_are_the_snare() -> None:
     ]
 
 
+@pytest.mark.parametrize("drum", [KICK, CLOSED_HAT, CRASH])
+def test_a_stroke_that_was_heard_twice_is_one(drum: Drum) -> None:
+    twice = [Hit(0.1, drum, 90, 0.7), Hit(0.15, drum, 50, 0.95)]
+    roll = [Hit(0.6 + 0.05 * i, drum, 90, 0.9) for i in range(3)]
+    hits = by_onset([*groove(), *twice, *roll])
+    gone = [hit for hit in hits if hit not in cast_parts(hits, heard(hits))]
+    assert gone == twice[:1]
+
+
+def test_a_flam_of_the_snare_stays_two_strokes() -> None:
+    hits = by_onset([*groove(), Hit(0.46, SNARE, 50, 0.9)])
+    assert list(cast_parts(hits, heard(hits))) == hits
+
+
 def test_other_drums_may_be_unclear() -> None:
     hits = [
         hit if hit.drum is SNARE else replace(hit, confidence=0.7)

@@ -261,6 +261,19 @@ def test_a_drag_is_as_wide_as_it_was_played_however_late_its_main_stroke(
     assert main - second == pytest.approx(33.6, abs=1)
 
 
+def test_grace_strokes_have_room_after_the_stroke_before(two_bars: Transcription) -> None:
+    crowded = replace(two_bars, notes=(
+        Note(0, Fraction(7, 8), SNARE, 90, 1.4375),
+        Note(0, Fraction(1), SNARE, 40, 1.445, grace=True),
+        Note(0, Fraction(1), SNARE, 45, 1.47, grace=True),
+        Note(0, Fraction(1), SNARE, 100, 1.5),
+    ))  # fmt: skip
+    before, first, second, main = (tick for tick, *_ in notes_of(to_mido(crowded)))
+    assert (before, main) == (960 + 420, 960 + 480)
+    assert first == main - 30  # half-way
+    assert second == main - 30 * 30 // 53  # narrower by as much
+
+
 def test_a_drum_never_overlaps_itself() -> None:
     notes = tuple(Note(0, Fraction(i, 12), SNARE, 90, i / 24) for i in range(12))
     pretty = write_and_read(Transcription((), grid_of([0, 0.5, 1, 1.5]), notes, 2))

@@ -341,6 +341,37 @@ def test_of_two_strokes_at_one_place_the_loud_one_has_it(
     assert (loud.position, loud.grace, soft.position, soft.grace) == (2, False, 2, True)
 
 
+@pytest.mark.parametrize("after", [0.02, 0.03, 0.04, 0.05])
+def test_a_soft_stroke_after_a_loud_one_does_not_lean_on_it(after: float) -> None:
+    grid = make_grid(2, start=0.0)
+    hits = [Hit(0.0, KICK, 90), Hit(1.0, SNARE, 110), Hit(1.0 + after, SNARE, 48)]
+    notes, _ = quantise(hits, grid)
+    check_sound(hits, notes, grid)
+    assert where(notes, grid)[1:] == [(2, "snare"), (Fraction(17, 8), "snare")]
+    coarse, _ = quantise(hits, grid, divisions=parse_values("8"))
+    assert [note.position for note in coarse] == [0, 2, 2]  # not an eighth later
+
+
+def test_the_last_third_of_a_beat_is_an_eighth_where_eighths_swing() -> None:
+    grid = make_grid(8)
+    shuffle = [(Fraction(i, 3), RIDE, 80) for i in range(96) if i % 3 != 1 and i != 3]
+    notes, swing = quantise(play(grid, shuffle), grid, swing=Swing(0.62))
+    assert swing == Swing(0.62)
+    assert {note.position % 1 for note in notes} == {0, Fraction(1, 2)}
+
+
+def test_no_beat_has_its_half_beside_its_thirds_where_eighths_swing() -> None:
+    grid = make_grid(8)
+    shuffle = [(Fraction(i, 3), RIDE, 80) for i in range(96) if i % 3 != 1]
+    both = [(Fraction(14) + Fraction(i, 6), SNARE, 80) for i in (1, 2, 3, 4)]
+    hits = play(grid, [*shuffle, *both])
+    notes, swing = quantise(hits, grid)
+    check_sound(hits, notes, grid)
+    assert swing.value == Fraction(1, 2)
+    parts = {note.position % 1 for note in notes if (note.bar, int(note.position)) == (3, 2)}
+    assert not (Fraction(1, 2) in parts and parts & {Fraction(1, 3), Fraction(2, 3)})
+
+
 def place_of_a_foot(gap: float, *, together: Drum | None = None) -> Fraction:
     """Quarters of a foot on the hi-hat so long before beat three of eighths by the stick.
 

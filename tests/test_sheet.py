@@ -10,10 +10,12 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import mido
+import numpy as np
 import pytest
 import verovio
 from scores import BACKBEAT, CASES, Case, read_score
@@ -185,6 +187,15 @@ def test_tempo_is_said_where_it_changes(
             tempo = float(direction.find("sound").get("tempo"))
             found[int(measure.get("number"))] = (unit, metronome.findtext("per-minute"), tempo)
     assert found == marks
+
+
+def test_on_the_way_to_another_tempo_no_bar_has_a_mark() -> None:
+    seconds = [2.4] * 8 + [2.1, 1.85] + [1.6] * 8
+    starts = np.cumsum([0.0, *seconds])
+    bars = [tuple(np.linspace(a, b, 5)[:4].tolist()) for a, b in pairwise(starts.tolist())]
+    grid = Grid(tuple(Bar(Metre(4, 4), beats) for beats in bars), float(starts[-1]))
+    quarter = Fraction(1)
+    assert tempo_marks(grid) == {0: TempoMark(quarter, 100), 10: TempoMark(quarter, 150)}
 
 
 @pytest.mark.parametrize("first", [(0.0,), (0.0, 0.45), (0.0, 0.12, 0.72), (0.0, 0.3, 0.9, 1.5)])

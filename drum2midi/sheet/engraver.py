@@ -150,7 +150,10 @@ def _measure(measure: Measure, kit: _Kit) -> stream.Measure:
             hidden = resting if voice == FEET else frozenset()
             engraved.coreInsert(0.0, _voice(voice, measure.voices[voice], kit, hidden))
         elif voice == HANDS:
-            engraved.coreInsert(0.0, _silence(measure.length))
+            engraved.coreInsert(0.0, _silence(measure.length, HANDS))
+        elif _accents(measure.voices.get(HANDS, [])):
+            # MuseScore puts the accents of a bar's only voice below, where those of the feet are.
+            engraved.coreInsert(0.0, _silence(measure.length, FEET, hidden=True))
     engraved.coreElementsChanged()
     return engraved
 
@@ -167,11 +170,17 @@ def _above(text: str) -> expressions.TextExpression:
     return words
 
 
-def _silence(length: int) -> stream.Voice:
-    """The hands' voice of a bar in which they rest."""
+def _silence(length: int, voice: int, *, hidden: bool = False) -> stream.Voice:
+    """A voice that rests for a bar, to be seen or not."""
     rest = note.Rest(duration=duration.Duration(Fraction(length, QUARTER)))
     rest.fullMeasure = True
-    return stream.Voice([rest], id=str(HANDS))
+    rest.style.hideObjectOnPrint = hidden
+    return stream.Voice([rest], id=str(voice))
+
+
+def _accents(events: Events) -> bool:
+    """Whether any stroke of a voice has an accent."""
+    return any(stroke.accent for _, chord in events if chord for stroke in chord.strokes)
 
 
 def _rests(events: Events) -> frozenset[Span]:

@@ -51,11 +51,16 @@ def _tempi(grid: Grid) -> list[float]:
 
 
 def _section_starts(tempi: Sequence[float]) -> list[int]:
-    """Bars where the tempo leaves that of the section before and stays away from it."""
+    """Bars where the tempo leaves that of the section before and stays where it is then.
+
+    On the way to another tempo none of the bars has a mark.
+    """
     starts = [0]
     for bar in range(1, len(tempi) - _LASTING + 1):
         usual = median_low(tempi[starts[-1] : bar])
-        changes = [tempo / usual - 1 for tempo in tempi[bar : bar + _LASTING]]
-        if min(changes) >= _CHANGE or max(changes) <= -_CHANGE:
+        after = tempi[bar : bar + _LASTING]
+        changes = [tempo / usual - 1 for tempo in after]
+        away = min(changes) >= _CHANGE or max(changes) <= -_CHANGE
+        if away and max(after) <= (1 + _CHANGE) * min(after):
             starts.append(bar)
     return starts
