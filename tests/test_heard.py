@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,17 @@ def test_how_hard_was_only_guessed() -> None:
     assert set(music.velocity) == {90}
     (piece,) = cut(music, SETTINGS)
     assert set(piece.velocity) == {0}
+
+
+def test_snares_are_not_learnt_from_music() -> None:
+    music = long_piece(60, 5)
+    drum = np.full_like(music.drum, DRUMS.index(CLOSED_HAT))
+    drum[::3] = DRUMS.index(SNARE)
+    (piece,) = cut(replace(music, drum=drum), SETTINGS)
+    snares = piece.drum == DRUMS.index(SNARE)
+    assert len(piece.drum) == 65
+    assert set(piece.share[snares].ravel()) == {0.0}
+    np.testing.assert_array_equal(piece.share[~snares], music.share[: len(drum)][~snares])
 
 
 def test_what_is_no_music_is_told(tmp_path: Path) -> None:

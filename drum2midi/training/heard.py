@@ -52,6 +52,10 @@ _NEVER_SURE: Final = {CROSS_STICK, PEDAL_HAT, *(drum for drum in DRUMS if drum.s
 """Drums that are doubtful however surely they are heard: in songs basses pass for toms, clicks of
 kicks for pedals and ticks for cross-sticks (see ``models/README.md``)."""
 
+_NEVER_TAUGHT: Final = {drum for drum in DRUMS if drum.scoring == "SD"}
+"""Drums that are surely heard but where nobody plays them, too: a network that learnt snares from
+music that was heard heard three times as many in music without drums."""
+
 _SAME: Final = 0.05  # seconds between a stroke in one hearing and in the other
 _LEAST_SURE: Final = 1.0  # strokes a second of a piece
 _MOST_DOUBTFUL: Final = 0.5  # strokes to a sure one
@@ -118,7 +122,8 @@ def _piece(
 def cut(music: Piece, settings: FeatureSettings) -> Iterator[Piece]:
     """Pieces of the usual length, those in which somebody surely drums.
 
-    How hard, the network that heard it only guessed: that is not to be learnt, and unknown.
+    How hard, the network that heard it only guessed: that is not to be learnt, and unknown. Snares
+    count as surely heard, but are neither asked for nor denied.
     """
     length = int(SECONDS * settings.frame_rate) + 1
     for first in range(0, len(music.drums) - length + 1, length):
@@ -132,8 +137,13 @@ def cut(music: Piece, settings: FeatureSettings) -> Iterator[Piece]:
                 frames=music.frames[inside] - np.float32(first),
                 drum=music.drum[inside],
                 velocity=np.zeros_like(music.velocity[inside]),
-                share=music.share[inside],
+                share=np.where(_untaught(music.drum[inside])[:, None], 0, music.share[inside]),
             )
+
+
+def _untaught(drum: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which strokes are of drums that heard music does not teach."""
+    return np.isin(drum, [DRUMS.index(drum) for drum in _NEVER_TAUGHT])
 
 
 def read_pieces(folder: Path, settings: FeatureSettings) -> list[Piece]:
