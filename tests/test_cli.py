@@ -116,8 +116,8 @@ def test_a_passage_has_the_strokes_that_the_whole_has(start: float, end: float) 
     whole = [hit.onset - start for hit in transcribe(song).hits]
     part = [hit.onset for hit in transcribe(song, start=start, end=end).hits]
     strange = [onset for onset in part if min(abs(onset - other) for other in whole) >= 0.03]
-    # Less music around it may tip one faint stroke, which then is there with other cuts too.
-    assert len(strange) <= 1
+    # Less music around it may tip a faint stroke or two; near a cut, with other cuts too.
+    assert len(strange) <= 2
     others = [(start - 0.3, end + 0.4), (start + 0.2, end + 0.5)]
     elsewhere = [[hit.onset + a - start for hit in transcribe(song, start=a, end=b).hits]
                  for a, b in others]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -266,7 +267,8 @@ def labels_file(folder: Path, who: str) -> Path:
     """
     name = "".join(letter if letter.isalnum() else "-" for letter in who) or "nobody"
     path = folder / f"labels-{name}.json"
-    told = read_labels(path).labels if path.exists() else ()
+    # A name that no file can have is refused where it is used.
+    told = read_labels(path).labels if os.path.exists(path) else ()
     others = {label.who for label in told if label.who} - {who}
     if others:
         raise InputError(
