@@ -268,7 +268,7 @@ def labels_file(folder: Path, who: str) -> Path:
     name = "".join(letter if letter.isalnum() else "-" for letter in who) or "nobody"
     path = folder / f"labels-{name}.json"
     # A name that no file can have is refused where it is used.
-    told = read_labels(path).labels if os.path.exists(path) else ()
+    told = read_labels(path).labels if os.path.exists(path) else ()  # noqa: PTH110
     others = {label.who for label in told if label.who} - {who}
     if others:
         raise InputError(
