@@ -171,8 +171,7 @@ def transcribe(
         bars,
         notes,
         duration,
-        # A name that is not UTF-8 is written as far as it can be.
-        title=plain((title or tags.title or path.stem).encode(errors="replace").decode()),
+        title=plain(title or tags.title or path.stem),
         composer=tags.artist,
         swing=swing,
     )

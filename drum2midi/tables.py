@@ -98,19 +98,14 @@ def read_json(path: Path) -> Transcription:
             grid,
             tuple(notes),
             _finite(document["duration"]),
-            title=_cleaned(document["title"]),
-            composer=_cleaned(document["composer"]),
+            title=plain(str(document["title"])),
+            composer=plain(str(document["composer"])),
             swing=swing,
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except _NONSENSE as error:
         raise InputError(f"{path}: is not a transcription as JSON: {_reason(error)}") from None
-
-
-def _cleaned(text: object) -> str:
-    """A text as a line that can be written anywhere."""
-    return plain(str(text).encode(errors="replace").decode())
 
 
 _NONSENSE: Final = (

@@ -28,5 +28,6 @@ def read_tags(path: Path) -> Tags:
 
 
 def plain(text: str) -> str:
-    """One line without characters that cannot be shown."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    """One line without characters that cannot be shown; what is no Unicode becomes ``?``."""
+    line = " ".join(text.encode(errors="replace").decode().split())
+    return "".join(letter for letter in line if letter.isprintable())

@@ -53,8 +53,8 @@ _NEVER_SURE: Final = {CROSS_STICK, PEDAL_HAT, *(drum for drum in DRUMS if drum.s
 kicks for pedals and ticks for cross-sticks (see ``models/README.md``)."""
 
 _NEVER_TAUGHT: Final = {drum for drum in DRUMS if drum.scoring == "SD"}
-"""Drums that are surely heard but where nobody plays them, too: a network that learnt snares from
-music that was heard heard three times as many in music without drums."""
+"""Drums that are surely heard where nobody plays them, too: learnt from such music, snares come
+three times as often in music without drums."""
 
 _SAME: Final = 0.05  # seconds between a stroke in one hearing and in the other
 _LEAST_SURE: Final = 1.0  # strokes a second of a piece
