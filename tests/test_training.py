@@ -451,6 +451,45 @@ def test_damping_leaves_cymbals_and_open_hats_what_they_are() -> None:
         assert (abs(sound[-RATE // 100]) < 0.01 * abs(sound[RATE // 1000])) or not washes
 
 
+def test_a_soft_kick_that_no_layer_has_is_duller_and_of_a_snare_hardly() -> None:
+    noise = np.random.default_rng(0).normal(size=RATE // 2) * np.exp(-np.arange(RATE // 2) / 3000)
+    noise[: int(render.ATTACK * RATE)] = 0.0
+    loud = OneShot((noise / np.abs(noise).max()).astype(np.float16), 0.0)
+    only = Instrument("a", "a", (loud,), 1.0)
+    taste = render._Taste(0.0, 0.0, 0.0, 0.0, 0.0, None)
+
+    def slope(drum: drums.Drum, seed: int, *, dulled: bool) -> float:
+        """Decibels an octave by which a stroke at 1/10 of the velocity is duller, 1 to 8 kHz."""
+        rng = np.random.default_rng(seed)
+        player = render._Player(only, drum, taste, rng, rate=RATE, treatment=0.0, dulled=dulled)
+        soft, hard = (np.abs(np.fft.rfft(player.play(v, rng))) for v in (13, 127))
+        hertz = np.fft.rfftfreq(RATE // 2, 1.0 / RATE)
+        change = 20.0 * np.log10(soft / hard)
+        low, high = (np.median(change[np.abs(hertz - at) < 300.0]) for at in (1000.0, 8000.0))
+        return float(low - high) / 3.0
+
+    kicks = [slope(drums.KICK, seed, dulled=True) for seed in range(30)]
+    assert 0.5 < np.mean(np.array(kicks) > 0.5) < 0.9  # machines only turn it down
+    assert max(kicks) > 5.0
+    snares = [slope(drums.SNARE, seed, dulled=True) for seed in range(30)]
+    assert max(snares) < 1.5
+    assert min(snares) < -0.5
+    assert abs(slope(drums.KICK, 0, dulled=False)) < 0.1
+
+
+def test_dulling_adds_nothing_before_the_attack_and_keeps_the_peak() -> None:
+    click = np.zeros(RATE // 10, np.float32)
+    click[int(render.ATTACK * RATE)] = 0.8
+    dull = render.make_duller(click, 6.0, RATE)
+    assert np.abs(dull[: int(render.ATTACK * RATE)]).max() < 1e-6
+    assert np.abs(dull).max() == pytest.approx(0.8, rel=1e-6)
+    # Six decibels for each of the four octaves from 500 Hz to 8 kHz.
+    change = np.abs(np.fft.rfft(dull)) / np.abs(np.fft.rfft(click))
+    hertz = np.fft.rfftfreq(len(click), 1.0 / RATE)
+    fall = 20.0 * np.log10(np.interp(8000.0, hertz, change) / np.interp(500.0, hertz, change))
+    assert fall == pytest.approx(-24.0, abs=0.5)
+
+
 def test_a_stroke_that_a_low_pass_takes_away_is_not_asked_for(piece: Piece) -> None:
     power = np.full((1000, 96), 1e-9, np.float32)
     power[300:310, 60:] = 1.0  # a hat

@@ -163,6 +163,7 @@ class Renderer:
             rate=rate,
             window=settings.window,
             treatment=_PLAIN_TREATMENT if plain else 1.0,
+            dulled=True,
         )
         band = np.zeros((0, settings.bands), np.float16)
         bands = self._material.bands

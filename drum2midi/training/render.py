@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy.fft
 import soxr
 
 from drum2midi import drums
@@ -29,6 +30,21 @@ _DAMPED: Final = dict.fromkeys(_CYMBALS, (0.8, 2.0))
 
 _WASH_SECONDS: Final = 0.4
 _OWN_LEVEL_DB: Final = 2.0
+_ACOUSTIC: Final = 0.7  # of instruments: the others only turn a soft stroke down
+_SOFTENS: Final[Mapping[str, tuple[float, float]]] = {
+    "KD": (0.5, 4.0),
+    "SD": (-1.0, 0.3),
+    "TT": (0.5, 4.0),
+    "HH": (-0.4, 0.7),
+    "CY": (-0.2, 1.5),
+}
+"""Decibels an octave above 500 Hz that a stroke is duller for every 10 dB that it is softer.
+
+Of nine in ten instruments with four layers or more. A soft snare is mostly its wires.
+"""
+
+_DULL_ABOVE: Final = 500.0  # hertz
+_DULL_STEP_DB: Final = 4.0
 _GROUPS: Final = (
     (drums.KICK,),
     (drums.SNARE, drums.CROSS_STICK),
@@ -162,6 +178,7 @@ def render(
     rate: int,
     window: int,
     treatment: float = 1.0,
+    dulled: bool = False,
 ) -> Performance:
     """Play strokes on a kit and mix them as some studio might.
 
@@ -183,13 +200,18 @@ def render(
     treatment : float
         From 0 (the drums as they were recorded, in a room) to 1: how far the kit is retuned
         and reshaped, and how likely and how deep the processing is.
+    dulled : bool
+        Whether a stroke softer than any one-shot of its instrument also sounds as soft strokes
+        do, a kick's or a tom's duller above all: few instruments have a layer for every level.
     """
     length = int(seconds * rate)
     buses = {name: np.zeros(length, np.float32) for name in _BUSES}
     alone = np.zeros((len(strokes), window), np.float32)
     taste = _draw_tastes(rng, treatment=treatment)
     players = {
-        drum: _Player(kit[drum], drum, taste[drum], rng, rate=rate, treatment=treatment)
+        drum: _Player(
+            kit[drum], drum, taste[drum], rng, rate=rate, treatment=treatment, dulled=dulled
+        )
         for drum in dict.fromkeys(s.drum for s in strokes)
     }
     exact = []
@@ -275,6 +297,7 @@ class _Player:
         *,
         rate: int,
         treatment: float,
+        dulled: bool = False,
     ) -> None:
         mean, spread = _BALANCE[drum]
         self._instrument, self._taste = instrument, taste
@@ -292,16 +315,24 @@ class _Player:
         buzzes = drum.scoring in ("KD", "TT") and rng.random() < 0.5 * treatment
         self._buzz = _buzz(rng, rate=rate) if buzzes else None
         self._buzz_after = float(rng.uniform(0.0, 0.03)) if rng.random() < 0.5 else 0.0
+        acoustic = dulled and rng.random() < _ACOUSTIC
+        self._softens = float(rng.uniform(*_SOFTENS[drum.scoring])) if acoustic else 0.0
         self._rate = rate
-        self._tuned: dict[int, NDArray[np.float32]] = {}
+        self._tuned: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def play(self, velocity: int, rng: np.random.Generator) -> NDArray[np.float32]:
         level_db = 20.0 * self._curve * np.log10(velocity / 127.0)
         shot = self._instrument.draw(level_db, rng)
-        if id(shot) not in self._tuned:
-            self._tuned[id(shot)] = self._tune(shot.samples.astype(np.float32))
+        softer = max(0.0, shot.level_db - level_db) if self._softens else 0.0
+        key = (id(shot), round(softer / _DULL_STEP_DB))
+        if key not in self._tuned:
+            struck = shot.samples.astype(np.float32)
+            if key[1]:
+                slope_db = self._softens * key[1] * _DULL_STEP_DB / 10.0
+                struck = make_duller(struck, slope_db, self._rate)
+            self._tuned[key] = self._tune(struck)
         gain = 10.0 ** ((self._gain_db + level_db + rng.normal(0.0, 0.5)) / 20.0)
-        return self._tuned[id(shot)] * np.float32(gain)
+        return self._tuned[key] * np.float32(gain)
 
     def _tune(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         tuned = soxr.resample(samples, self._rate * self._pitch, self._rate, quality="LQ")
@@ -328,6 +359,26 @@ class _Player:
             same = np.random.default_rng(taste.colour)
             tuned = effects.equalise(tuned, same, depth_db=4.0, rate=self._rate)
         return tuned
+
+
+def make_duller(sound: NDArray[np.float32], slope_db: float, rate: int) -> NDArray[np.float32]:
+    """The same sound less `slope_db` for every octave above 500 Hz; of the same peak.
+
+    A soft stroke excites the high modes less than the low ones, where turning a loud one down
+    leaves the balance. The peak stays, for the level of a stroke is decided elsewhere.
+    """
+    size = 2 * scipy.fft.next_fast_len(len(sound))
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(size, _DULL_ABOVE / rate), 1.0))
+    # Of minimum phase, by folding the cepstrum (Oppenheim & Schafer, Discrete-Time Signal
+    # Processing, 12.1): nothing may sound before the attack.
+    cepstrum = scipy.fft.irfft(-slope_db * octaves * np.log(10.0) / 20.0, size)
+    cepstrum[1 : size // 2] *= 2.0
+    cepstrum[size // 2 + 1 :] = 0.0
+    filtered = scipy.fft.rfft(sound, size) * np.exp(scipy.fft.rfft(cepstrum))
+    duller = scipy.fft.irfft(filtered, size)[: len(sound)]
+    peak = float(np.abs(duller).max(initial=0.0))
+    before = float(np.abs(sound).max(initial=0.0))
+    return np.asarray(duller * (before / peak) if peak else duller, np.float32)
 
 
 def _let_die(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
