@@ -318,6 +318,16 @@ def test_stop_and_restart_off_the_beat(rest: float) -> None:
     assert firsts > 0.9
 
 
+@pytest.mark.parametrize("tempo", [140, 150, 160, 170])
+def test_kick_and_snare_in_turn_are_no_threes(tempo: float) -> None:
+    polka = ("kh sh kh sh kh sh kh sh", 4, 2)
+    for seed in range(3):
+        hits, beats, _ = play(polka, eighth=30 / tempo, jitter=0.006, seed=seed)
+        hits += [Hit(float(beats[i]), CRASH, 110) for i in range(0, len(beats), 16)]
+        grid = track_beats(hits, duration=hits[-1].onset + 1)
+        assert str(grid.metre) in ("4/4", "2/4")
+
+
 def test_drums_that_enter_late() -> None:
     hits, beats, bars = join((ROCK, 16, 0.25, 21.7))
     grid = track_beats(hits, duration=60)

@@ -16,7 +16,7 @@ import numpy as np
 
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
 from drum2midi.beats.chords import heed_chords
-from drum2midi.beats.metrical import PERIODS, Reading, fold, model
+from drum2midi.beats.metrical import PERIODS, Reading, comes_again, fold, model
 from drum2midi.beats.phrases import heed_phrases
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
 from drum2midi.beats.ranking import rank_readings
@@ -43,6 +43,9 @@ _AS_LONG: Final = 0.12  # of a pulse by which a tracked one may be longer or sho
 _BETTER: Final = 0.1  # nats a stroke by which the tracked one has to fit better to be right
 # Nats against bars of so many beats: rarer in what people record than in what was learnt from.
 _RARER: Final = {3: 0.3, 5: 1.0, 6: 0.3, 7: 1.0, 12: 0.3}
+_THREES: Final = frozenset({6, 12})  # eighths in a bar of dotted quarters
+_TWOS: Final = 1.2  # times as much as after three eighths comes again after two, if in twos
+_TWOS_IN_THREES: Final = 3.0  # nats against a bar of 6/8 or 12/8 then
 _SLOWEST, _FASTEST = 20.0, 400.0  # pulses a minute that make sense
 
 
@@ -174,7 +177,7 @@ def _all_readings(
         for level, drums in heed_phrases(average, strokes):
             both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
             found += level
-            ranked.append(both - _RARER.get(level[0].count, 0.0))
+            ranked.append(both - _RARER.get(level[0].count, 0.0) - _no_threes(strokes, level[0]))
     return found, np.concatenate(ranked) if ranked else np.empty(0)
 
 
@@ -201,6 +204,17 @@ def _has_slid(place: NDArray[np.float64]) -> bool:
     on_fourths = np.abs(place - np.round(4.0 * place) / 4.0) < _ON_FOURTH
     as_long = np.abs(np.diff(place) - 1.0) < _AS_LONG
     return bool(on_fourths.mean() > _SLID and as_long.mean() > _SLID)
+
+
+def _no_threes(strokes: Strokes, reading: Reading) -> float:
+    """Nats against eighths in threes, where kick and snare alternate every eighth.
+
+    In threes they would change places from beat to beat; the average bar hides it.
+    """
+    if reading.count not in _THREES:
+        return 0.0
+    folded = fold(strokes, reading.pulse, reading.ratio, reading.offset)
+    return _TWOS_IN_THREES * (comes_again(folded, 2) > _TWOS * comes_again(folded, 3))
 
 
 def _comfortable_period(beat: float) -> float:

@@ -189,6 +189,11 @@ def _share(again: Mapping[int, NDArray[np.float32]], lag: int) -> float:
     return float(same / (all_ + 1))
 
 
+def comes_again(folded: Folded, lag: int) -> float:
+    """Share of strokes that come again so many beats later."""
+    return _share({lag: _alike(folded.cells, lag)} if lag < len(folded.cells) else {}, lag)
+
+
 def _events(folded: Folded, count: int, again: Mapping[int, NDArray[np.float32]]) -> NDArray[Any]:
     """Of every beat: how new it is, whether a crash or kick begins it, both; (beats, 4)."""
     beats = len(folded.cells)
