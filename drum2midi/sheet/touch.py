@@ -53,13 +53,39 @@ def accents(notes: Iterable[Note], soft: set[Note]) -> set[Note]:
     found = set()
     for strokes in by_drum.values():
         for bar, passage in _passages(_by_bar(strokes)):
-            velocities = [note.velocity for note in passage]
-            usual = median(velocities)
-            limit = max(_ACCENT * usual, usual + _ACCENT_STEP)
-            loud = sum(velocity >= limit for velocity in velocities)
-            if len(passage) >= _FEW and loud <= _RARE * len(passage):
-                found |= {note for note in bar if note.velocity >= limit}
+            found |= _accents_of_bar(bar, passage)
     return found
+
+
+def _accents_of_bar(bar: Sequence[Note], passage: Sequence[Note]) -> set[Note]:
+    """Those of a drum's strokes in a bar that stand out in the passage.
+
+    What goes on from bar to bar is accented in all of them or in none, but for what stands out
+    from its own place as well: how loud a stroke of a groove is varies more than is meant.
+    """
+    velocities = [note.velocity for note in passage]
+    usual = median(velocities)
+    limit = _limit(usual)
+    loud = sum(velocity >= limit for velocity in velocities)
+    if len(passage) < _FEW or loud > _RARE * len(passage):
+        return set()
+    found = set()
+    for note in bar:
+        place = [other.velocity for other in passage if other.position == note.position]
+        if len(place) < _FEW:
+            stands_out = note.velocity >= limit
+        elif median(place) >= limit:
+            stands_out = note.velocity > usual
+        else:
+            stands_out = note.velocity >= max(limit, _limit(median(place)))
+        if stands_out:
+            found.add(note)
+    return found
+
+
+def _limit(usual: float) -> float:
+    """The least velocity that stands out."""
+    return max(_ACCENT * usual, usual + _ACCENT_STEP)
 
 
 def _by_bar(notes: Iterable[Note]) -> list[Note]:
