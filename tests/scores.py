@@ -203,6 +203,19 @@ CASES: Final[dict[str, Case]] = {
         " ".join(["3(8-8-8)"] * 4),
         "8.-16 r4 r8 8 r4",
     ),
+    "quarters' triplets under eighths'": Case(
+        "hh xxx xxx x--- x---\nbd x-x -x- ---- ----", "3(8-8-8) 3(8-8-8) 4 4", "3[4 8] 3[r8 4] r2"
+    ),
+    "a triplet of sixteenths under a sextuplet": Case(
+        "hh xxxxxx x--- x--- x---\nbd xxx--- ---- ---- ----",
+        "6(16-16-16-16-16-16) 4 4 4",
+        "3(16-16-16) r8 r4 r2",
+    ),
+    "hands early in a triplet and feet late": Case(
+        "hh xx---- x--- x--- x---\nbd ----x- ---- ---- ----",
+        "3[16-16 r8 r8] 4 4 4",
+        "3[r4 8] r4 r2",
+    ),
     "a third beside a sixteenth": Case(
         "sd ---xx------- ---- ---- ----", "3[r16 r32 32-16] r8 r4 r2"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,19 +72,21 @@ class Chord:
 Events = list[tuple[Value, Chord | None]]
 """Written values in order; a rest has no chord."""
 
-ChordWriter = Callable[[Mapping[int, Chord], Sequence[Span], bool], Events]
-"""Writes chords by tick into a bar's beats, which may have halves."""
+ChordWriter = Callable[[Mapping[int, Chord], Sequence[Span], bool, Collection[int]], Events]
+"""Writes chords by tick into a bar's beats, which may have halves, beside another voice's ticks."""
 
 
-def write_chords(chords: Mapping[int, Chord], spans: Sequence[Span], halves: bool) -> Events:
+def write_chords(
+    chords: Mapping[int, Chord], spans: Sequence[Span], halves: bool, beside: Collection[int]
+) -> Events:
     """Write the chords of one voice of a bar, every stroke for itself.
 
     Parameters
     ----------
     chords : mapping of int to Chord
         By tick.
-    spans, halves
+    spans, halves, beside
         See `drum2midi.sheet.rhythm.write_voice`.
     """
-    values = write_voice(spans, sorted(chords), halves=halves)
+    values = write_voice(spans, sorted(chords), halves=halves, beside=beside)
     return [(value, None if value.is_rest else chords[value.start]) for value in values]

@@ -201,9 +201,10 @@ def _voices(
     for voice in (HANDS, FEET):
         if voice in slots:
             chords = _notatable_chords(slots[voice], spans)
-            voices[voice] = write(chords, spans, halves)
+            beside = [tick for other in slots if other != voice for tick in slots[other]]
+            voices[voice] = write(chords, spans, halves, beside)
     if HANDS not in voices and is_pickup:  # a whole bar's rest would be too long
-        voices[HANDS] = write_chords({}, spans, False)
+        voices[HANDS] = write_chords({}, spans, False, ())
     return voices
 
 

@@ -22,6 +22,7 @@ _16TH: Final = QUARTER // 4
 _FIVE_16THS: Final = 5 * _16TH
 _STRAIGHT: Final = 3  # ticks of a 32nd note
 _TERNARY: Final = 2  # ticks of a 32nd note in a triplet
+_16TH_TRIPLET: Final = 2 * _TERNARY  # ticks of a 16th note in one
 
 Edge = Literal["start", "stop"]
 Span = tuple[int, int]
@@ -180,7 +181,13 @@ def notatable(ticks: Iterable[int]) -> bool:
     return not (straight_only and ternary) and all(t % 2 == 0 or t % 3 == 0 for t in inside)
 
 
-def write_voice(spans: Sequence[Span], onsets: Sequence[int], *, halves: bool) -> list[Value]:
+def write_voice(
+    spans: Sequence[Span],
+    onsets: Sequence[int],
+    *,
+    halves: bool,
+    beside: Collection[int] = (),
+) -> list[Value]:
     """Write one voice of a bar.
 
     Parameters
@@ -191,30 +198,43 @@ def write_voice(spans: Sequence[Span], onsets: Sequence[int], *, halves: bool) -
         Ticks of the strokes in order, at least one.
     halves : bool
         Whether the bar has two halves of two beats, so that a silent half is one rest.
+    beside : collection of int
+        Ticks of the strokes of the other voice: both divide a beat in one way where they can.
     """
     inside = [[t for t in onsets if start <= t < start + length] for start, length in spans]
-    written = [_write_beat(*span, ticks) for span, ticks in zip(spans, inside, strict=True)]
+    others = [[t for t in beside if start <= t < start + length] for start, length in spans]
+    written = [
+        _write_beat(*span, ticks, also)
+        for span, ticks, also in zip(spans, inside, others, strict=True)
+    ]
     for beat in {beat for clash in _clashes(written) for beat in clash}:
         if len(inside[beat]) > 1 and _is_loose(written[beat]):
-            written[beat] = _write_beat(*spans[beat], inside[beat], short=True)
+            written[beat] = _write_beat(*spans[beat], inside[beat], others[beat], short=True)
     clashes = _clashes(written)
     if halves:
         for first in (0, 2):
-            ticks = inside[first] + inside[first + 1]
+            ticks, also = (beats[first] + beats[first + 1] for beats in (inside, others))
             written[first : first + 2] = _write_half(
-                written[first : first + 2], spans[first], ticks
+                written[first : first + 2], spans[first], ticks, also
             )
     return [value for group in _joined(written, clashes) for value in _beamed(group)]
 
 
-def _write_half(written: list[list[Value]], span: Span, onsets: Sequence[int]) -> list[list[Value]]:
-    """Half a bar, of two beats of one length: a rest, three notes in their time, or as they are."""
+def _write_half(
+    written: list[list[Value]], span: Span, onsets: Sequence[int], beside: Sequence[int]
+) -> list[list[Value]]:
+    """Half a bar, of two beats of one length: a rest, three notes in their time, or as they are.
+
+    Three notes hide the second beat, which the other voice must not show.
+    """
     start, length = span
     if not onsets:
         return [[_value(start, 2 * length // _STRAIGHT, _STRAIGHT, is_rest=True)], []]
     third = 2 * length // 3
     places = [start + third * index for index in range(3)]
     if length != QUARTER or not set(places[1:]) <= set(onsets) <= set(places):
+        return written
+    if not set(beside) <= set(places):
         return written
     edges: tuple[Edge | None, ...] = ("start", None, "stop")
     triplet = [
@@ -259,7 +279,7 @@ def _joined(written: Sequence[list[Value]], clashes: Iterable[range]) -> list[li
 
 
 def _write_beat(
-    start: int, length: int, onsets: Sequence[int], *, short: bool = False
+    start: int, length: int, onsets: Sequence[int], beside: Sequence[int], *, short: bool = False
 ) -> list[Value]:
     """Write one beat; with `short`, in nothing longer than an eighth."""
     if not onsets:
@@ -267,7 +287,8 @@ def _write_beat(
     places = [onset - start for onset in onsets]
     if all(place % _STRAIGHT == 0 for place in places):
         return _fill(start, length, places, short=short)
-    if length == QUARTER and not _splits(places):
+    both = [*places, *(tick - start for tick in beside)]
+    if length == QUARTER and not _splits(both if _is_triplet(both) else places):
         return _fill(start, length, places, tuplet=_quarter_tuplet(places))
     values: list[Value] = []
     for part in range(0, length, _EIGHTH):
@@ -292,6 +313,11 @@ def _splits(places: Sequence[int]) -> bool:
     if all(ternary_halves) or all(place % 8 == 0 for place in places):
         return False
     return not second or any(place in (6, 12, 18) for place in places)
+
+
+def _is_triplet(places: Sequence[int]) -> bool:
+    """Whether all strokes of a beat are in its triplet, and none shows its half."""
+    return _EIGHTH not in places and all(place % _16TH_TRIPLET == 0 for place in places)
 
 
 def _quarter_tuplet(places: Sequence[int]) -> Tuplet:

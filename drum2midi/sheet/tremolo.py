@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -29,7 +29,9 @@ class _Run:
         return self.ticks[0]
 
 
-def fold_rolls(chords: Mapping[int, Chord], spans: Sequence[Span], halves: bool) -> Events:
+def fold_rolls(
+    chords: Mapping[int, Chord], spans: Sequence[Span], halves: bool, beside: Collection[int]
+) -> Events:
     """Write the chords of one voice of a bar, each roll as notes with tremolo lines.
 
     Three lines, beams included, mean 32nd notes. A roll with more strokes than that, or one
@@ -37,14 +39,14 @@ def fold_rolls(chords: Mapping[int, Chord], spans: Sequence[Span], halves: bool)
 
     Parameters
     ----------
-    chords, spans, halves
+    chords, spans, halves, beside
         See `drum2midi.sheet.chord.write_chords`.
     """
     runs = [run for span in spans for run in _runs(chords, span) if len(run.ticks) >= _LEAST]
     while True:
         inner = {tick for run in runs for tick in run.ticks[1:]}
         kept = {tick: chord for tick, chord in chords.items() if tick not in inner}
-        events = write_chords(kept, spans, halves)
+        events = write_chords(kept, spans, halves, beside)
         values = {value.start: value for value, chord in events if chord is not None}
         fitting = [run for run in runs if _fits(run, values[run.start])]
         if len(fitting) == len(runs):
