@@ -16,6 +16,8 @@ GRACE_GAP: Final = 0.055
 """Seconds; the widest flam, or stroke of a drag."""
 
 _GRACE_SOFTER: Final = 0.85  # velocity of a grace stroke, at most, relative to the next
+_FLAT: Final = 0.045  # seconds; nearer than two sticks' strokes in a row, a flam of equal ones
+_FLAT_ALONE: Final = 0.1  # seconds to its neighbours: in a roll strokes are as near
 _GRACES: Final = 3  # of a four-stroke ruff; more strokes in a row are a roll
 _CHORD: Final = 0.012  # seconds; strokes of different drums so close are one onset
 
@@ -93,13 +95,28 @@ def _graces(ordered: Sequence[Hit]) -> dict[int, list[int]]:
             by_drum.setdefault(hit.drum, []).append(index)
     for indices in by_drum.values():
         run: list[int] = []
+        flat = _flat_flams(ordered, indices)
         for index, after in pairwise(indices):
             hit, main = ordered[index], ordered[after]
             run.append(index)
             close = main.onset - hit.onset <= GRACE_GAP
-            if close and hit.velocity <= _GRACE_SOFTER * main.velocity:
+            softer = hit.velocity <= _GRACE_SOFTER * main.velocity
+            if close and (softer or index in flat):
                 graces[after] = list(run)
                 graces.pop(index, None)
             elif not close or len(run) > _GRACES:
                 run = []
     return {main: before for main, before in graces.items() if len(before) <= _GRACES}
+
+
+def _flat_flams(ordered: Sequence[Hit], indices: Sequence[int]) -> set[int]:
+    """The first strokes of pairs of one drum that are as good as one, and hardly the louder."""
+    onsets = [-np.inf, *(ordered[index].onset for index in indices), np.inf]
+    gaps = np.diff(onsets).tolist()
+    return {
+        index
+        for place, (index, after) in enumerate(pairwise(indices), 1)
+        if gaps[place] <= _FLAT
+        and min(gaps[place - 1], gaps[place + 1]) > _FLAT_ALONE
+        and _GRACE_SOFTER * ordered[index].velocity <= ordered[after].velocity
+    }

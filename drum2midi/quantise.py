@@ -52,9 +52,12 @@ _CHANGE: Final = 1.2  # cost of going from twos to threes or back between beats
 _SWUNG_CHANGE: Final = 0.5  # likewise where eighths swing, which to the ear are thirds already
 _HABIT: Final = 0.7  # weight of what the same beat of other bars does
 _CLASH: Final = 5.0  # cost of two strokes of one drum on one place
+_BESIDE: Final = 4.0  # of a beat that has its first thirty-second and not itself,
+_ASTRAY: Final = 12.0  # and of one with two places or more, all beside its halves
 _OUTLIER: Final = 9.0  # cost of an onset from which on it may as well be misplayed or misheard,
 _STRAY: Final = 0.05  # and then it costs one more for every so many seconds
 _NOISE: Final = (0.008, 0.022)  # seconds; bounds of the estimated standard deviation
+_FINE: Final = 6  # parts of a quarter from which on that is asked
 _EARLY: Final = 1 / 16  # of the span divided: so far ahead of it an onset belongs to it
 _FINEST: Final = Fraction(1, 8)  # of a quarter: where a stroke goes whose place is taken
 
@@ -148,11 +151,15 @@ def _parts(
 
 
 def _noise(phases: NDArray[np.float64], grid: Grid, swing: Swing) -> float:
-    """Standard deviation of onsets around sixteenths, in seconds."""
-    sixteenths = swing.played(np.round(4 * swing.written(phases)) / 4)
-    off = grid.seconds(phases) - grid.seconds(sixteenths)
-    spread = 1.48 * float(np.median(np.abs(off)))
-    return min(max(spread, _NOISE[0]), _NOISE[1])
+    """Standard deviation of onsets around sixteenths or triplets, in seconds."""
+    written = swing.written(phases)
+
+    def spread(parts: int) -> float:
+        places = swing.played(np.round(parts * written) / parts)
+        return 1.48 * float(np.median(np.abs(grid.seconds(phases) - grid.seconds(places))))
+
+    # Fast triplets would else be sloppy sixteenths.
+    return min(max(min(spread(4), spread(3)), _NOISE[0]), _NOISE[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +252,7 @@ def _span(
             for i, slot in zip(members, slots, strict=True)
             for hit in onsets[i].hits
         ]
-        total += _CLASH * (len(struck) - len(set(struck)))
+        total += _CLASH * (len(struck) - len(set(struck))) + _oddity(per_quarter, division, slots)
         if _eighths_swing(swing) and _is_ambiguous(division, slots):
             total = np.inf
         choices.append((division, total, slots))
@@ -254,6 +261,19 @@ def _span(
     # Counted from the end of the bar, so that a pickup lines up with full bars.
     to_end = grid.bar_quarters[bar + 1] - start
     return _Span(start, (str(grid.bars[bar].metre), to_end), [int(i) for i in members], choices)
+
+
+def _oddity(per_quarter: float, division: int, slots: NDArray[np.int64]) -> float:
+    """Cost of a fine division whose own places are used without those that they stand between.
+
+    Timing alone would have it where a drummer is late or early for a whole beat.
+    """
+    used = set(slots.tolist())
+    if per_quarter < _FINE:
+        return 0.0
+    beside = _BESIDE * (1 in used and 0 not in used and division % 3 > 0)
+    astray = len(used) > 1 and all(2 * slot % division for slot in used)
+    return max(beside, _ASTRAY * astray)
 
 
 def _as_swung(division: int, slots: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
@@ -338,7 +358,7 @@ def _notes(
         for onset, place in zip(onsets, places, strict=True)
         for hit in (*onset.graces, *onset.hits)
     }
-    notes = _roll_notes(rolls, starts, grid)
+    notes = _roll_notes(rolls, starts, grid, swing)
     rolled = {roll.hits[0] for roll in rolls}
     strokes = [
         _Stroke(hit, min(place, last) if place >= edges[-1] else place, onset.phase, grace)
@@ -395,13 +415,15 @@ def _sounds(place: Fraction, swing: Swing) -> float:
     return float(place if place % swing.value else swing.played(float(place)))
 
 
-def _roll_notes(rolls: Sequence[Roll], starts: Mapping[Hit, Fraction], grid: Grid) -> list[Note]:
+def _roll_notes(
+    rolls: Sequence[Roll], starts: Mapping[Hit, Fraction], grid: Grid, swing: Swing
+) -> list[Note]:
     """The strokes of rolls that begin at given places, no two of one drum at one place."""
     notes: list[Note] = []
     ends: dict[Drum, Fraction] = {}
     for roll in rolls:
         drum = roll.hits[0].drum
-        placed = place_roll(roll, starts[roll.hits[0]], grid, after=ends.get(drum))
+        placed = place_roll(roll, starts[roll.hits[0]], grid, swing, after=ends.get(drum))
         ends[drum] = grid.bar_quarters[placed[-1].bar] + placed[-1].position
         notes += placed
     return notes

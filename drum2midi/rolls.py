@@ -17,7 +17,7 @@ from statistics import median
 from typing import Final
 
 from drum2midi.drums import CROSS_STICK, Drum
-from drum2midi.transcription import Grid, Hit, Note
+from drum2midi.transcription import Grid, Hit, Note, Swing
 
 _LEAST: Final = 5  # strokes; fewer are a ruff
 _GAP: Final = 0.2  # quarters; no two strokes of a roll lie further apart, and
@@ -87,7 +87,7 @@ def _is_roll(run: Sequence[Hit], grid: Grid) -> bool:
 
 
 def place_roll(
-    roll: Roll, start: Fraction, grid: Grid, *, after: Fraction | None = None
+    roll: Roll, start: Fraction, grid: Grid, swing: Swing, *, after: Fraction | None = None
 ) -> tuple[Note, ...]:
     """Write down a roll whose first stroke has its place.
 
@@ -97,6 +97,8 @@ def place_roll(
     start : Fraction
         Quarters from the first bar to the first stroke.
     grid : Grid
+    swing : Swing
+        Undone, as it is for the stroke on which the roll ends.
     after : Fraction, optional
         Where the drum's roll before this one ends.
 
@@ -106,7 +108,8 @@ def place_roll(
         One for every stroke, in order of time. Grace strokes stand at the place of the
         stroke that they lead to. A loud last stroke is no more part of the roll.
     """
-    first, last = grid.quarters([roll.hits[0].onset, roll.hits[-1].onset]).tolist()
+    played = grid.quarters([roll.hits[0].onset, roll.hits[-1].onset])
+    first, last = swing.written(played).tolist()
     edges = grid.bar_quarters
     final = int(edges[-1] / _FINEST) - 1
     earliest = 0 if after is None else round(after / _FINEST) + 1

@@ -22,7 +22,9 @@ _FEWEST: Final = 6  # second notes that tell
 
 _SWUNG: Final = (0.545, 0.72)  # ratios of eighths that count as swing; above: a dotted rhythm
 _SHARE: Final = 0.75  # of the second eighths must agree
-_OTHERS: Final = 0.3  # of pairs of eighths may have other onsets, as sixteenths and triplets do
+_OTHERS: Final = 0.3  # of pairs of eighths may have other onsets, as sixteenths do
+_MIRRORED: Final = 0.4  # as many lone ones at most may be as early: those of quarters' triplets are
+_THIRD: Final = 0.07  # of a pair; all onsets in it so near to its thirds are its triplet
 
 # Sixteenths lie so close that all between their beats must be looked at: triplets, whose
 # places in the two halves of a quarter differ, and eighths played early are not to count.
@@ -75,11 +77,16 @@ def _swung_eighths(places: NDArray[np.float64]) -> float | None:
     inside = (places - pairs)[off]
     lone = inside[[in_pair[pair] == 1 for pair in pairs[off].tolist()]]
     second = lone[(lone > _ZONE[0]) & (lone < _ZONE[1])]
-    others = sum(count > 1 for count in in_pair.values())
+    astray = (np.abs(inside - 1 / 3) > _THIRD) & (np.abs(inside - 2 / 3) > _THIRD)
+    # Triplets among swung eighths are at home: they neither tell nor say no.
+    told = set(pairs[off][astray].tolist())
+    others = sum(count > 1 for pair, count in in_pair.items() if pair in told)
     if len(second) < _FEWEST or others > _OTHERS * len(in_pair):
         return None
     ratio = float(np.median(second))
     agree = np.mean(np.abs(second - ratio) < _WIDTH)
+    if np.sum(np.abs(lone - (1 - ratio)) < _WIDTH) > _MIRRORED * len(second):
+        return None
     return ratio if _SWUNG[0] < ratio < _SWUNG[1] and agree >= _SHARE else None
 
 

@@ -524,3 +524,74 @@ def test_known_triplets_are_written_as_such_and_not_as_swing() -> None:
     notes, swing = quantise(strokes, grid, divisions=parse_values("8t"))
     assert swing == STRAIGHT
     assert [q for q, _ in where(notes, grid)] == places
+
+
+@pytest.mark.parametrize("bpm", [120, 190, 220])
+def test_fast_triplets_are_no_sloppy_sixteenths(bpm: float) -> None:
+    grid = make_grid(8, bpm=bpm)
+    written = [(Fraction(i, 3), KICK, 90) for i in range(96)]
+    written += [(Fraction(i), SNARE, 100) for i in range(1, 32, 2)]
+    notes, swing = quantise(play(grid, written, 0.004), grid)
+    assert swing == STRAIGHT
+    assert where(notes, grid) == sorted((q, drum.name) for q, drum, _ in written)
+
+
+def test_a_beat_that_is_played_late_is_not_written_in_the_cracks() -> None:
+    grid = make_grid(8, bpm=90)
+    written = [(Fraction(i, 2), CLOSED_HAT, 80) for i in range(64)]
+    late = {10, 11, 28, 29}
+    strokes = play(grid, [w for i, w in enumerate(written) if i not in late], 0.018)
+    strokes += play(
+        grid, [(q + Fraction(1, 12), *rest) for q, *rest in (written[i] for i in sorted(late))]
+    )
+    notes, _ = quantise(strokes, grid)
+    assert {q for q, _ in where(notes, grid)} >= {written[i][0] for i in late}
+
+
+def test_shuffle_beside_triplets_swings_and_they_stay_triplets() -> None:
+    grid = make_grid(16, bpm=120)
+    # A third of the beats in three, the others a shuffle.
+    written = []
+    for beat in range(64):
+        written.append((Fraction(beat), RIDE, 90))
+        if beat % 5 < 2:
+            written += [(beat + Fraction(i, 3), RIDE, 70) for i in (1, 2)]
+        else:
+            written.append((beat + Fraction(2, 3), RIDE, 70))
+    notes, swing = quantise(play(grid, written, 0.004), grid)
+    assert (swing.ratio, swing.value) == (pytest.approx(2 / 3, abs=0.01), Fraction(1, 2))
+    places = {beat: [q - beat for q, _ in where(notes, grid) if q // 1 == beat] for beat in (0, 2)}
+    assert places == {
+        0: [0, Fraction(1, 3), Fraction(2, 3)],
+        2: [0, Fraction(1, 2)],
+    }
+
+
+def test_triplets_of_quarters_are_not_swing() -> None:
+    grid = make_grid(16, bpm=80)
+    written = [(Fraction(i), RIDE, 90) for i in range(64) if i // 4 % 2 == 0]
+    written += [
+        (4 * bar + Fraction(2 * i, 3), RIDE, 90) for bar in range(1, 16, 2) for i in range(6)
+    ]
+    notes, swing = quantise(play(grid, written, 0.004), grid)
+    assert swing == STRAIGHT
+    assert where(notes, grid) == sorted((q, drum.name) for q, drum, _ in written)
+
+
+@pytest.mark.parametrize(
+    ("gap", "first", "neighbour", "grace"),
+    [
+        (0.03, 100, 1.0, True),  # both sticks at once, or nearly
+        (0.03, 110, 1.0, True),
+        (0.03, 125, 1.0, False),  # an echo
+        (0.052, 100, 1.0, False),  # two strokes
+        (0.03, 100, 0.06, False),  # of a roll
+    ],
+)
+def test_two_sticks_at_once_are_a_flam(
+    gap: float, first: int, neighbour: float, grace: bool
+) -> None:
+    hits = [Hit(2.0 - gap - neighbour, SNARE, 100), Hit(2.0 - gap, SNARE, first)]
+    hits += [Hit(2.0, SNARE, 105), Hit(3.0, SNARE, 100)]
+    graces = [hit for onset in group_onsets(hits, make_grid(4)) for hit in onset.graces]
+    assert (hits[1] in graces) == grace

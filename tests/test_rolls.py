@@ -139,3 +139,19 @@ def test_the_first_stroke_says_where_a_roll_begins() -> None:
     notes, _ = quantise([Hit(0.5, KICK, 100), *hits], grid)
     assert mains(notes, grid)[0] == 0
     assert {n.position for n in notes if n.drum == SNARE} == {Fraction(i, 8) for i in range(9)}
+
+
+@pytest.mark.parametrize("bpm", [90, 120, 140])
+def test_in_swung_music_a_roll_ends_on_the_beat_that_it_leads_to(bpm: float) -> None:
+    grid = make_grid(4, bpm=bpm)
+    ride = [beat + inside for beat in range(16) for inside in (0.0, 2 / 3)]
+    hits = [Hit(float(t), RIDE, 80) for t in grid.seconds(ride)]
+    places = [6 + 2 / 3 + i / 12 for i in range(5)]  # from a swung off-beat to the fourth beat
+    hits += [
+        Hit(float(t), SNARE, 110 if i == 4 else 60) for i, t in enumerate(grid.seconds(places))
+    ]
+    hits += [Hit(float(grid.seconds(7.0)), KICK, 100)]
+    notes, swing = quantise(hits, grid)
+    assert swing.ratio == pytest.approx(2 / 3, abs=0.01)
+    assert (mains(notes, grid)[0], mains(notes, grid)[-1]) == (6.5, 7.0)
+    assert mains(notes, grid, KICK) == [7.0]
