@@ -5,6 +5,7 @@ Nothing heavy is imported before it is needed: ``drum2midi --help`` answers at o
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -79,14 +80,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if threading.current_thread() is threading.main_thread():
         # As Control-C does, so that what is half written is cleaned away.
         for ending in ("SIGTERM", "SIGHUP"):  # the terminal is closed; Windows has no such signal
-            if number := getattr(signal, ending, None):
+            number = getattr(signal, ending, None)
+            # What was deaf to it at the start, as nohup makes it, stays so.
+            if number and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         app(args=_with_command(given), prog_name="drum2midi")
+    except SystemExit as stop:
+        if stop.code == 128 + signal.SIGINT and os.name == "posix":
+            _die_of_interrupt()
+        raise
     except InputError as error:
         _fail(str(error))
     except OSError as error:  # the terminal or a pipe is gone, the disk is full
         _fail(f"{error.filename or 'output'}: {error.strerror}")
+
+
+def _die_of_interrupt() -> None:
+    """End as what Control-C ends does: else a shell's loop over songs goes on with the next."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _fail(reason: str) -> NoReturn:
