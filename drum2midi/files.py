@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_MASK)  # mkstemp's files are private, a user's are not
+        # mkstemp's files are private, a user's are not, unless they made it so.
+        before = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_MASK
+        temporary.chmod(before)
         temporary.replace(target)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -118,6 +121,8 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: it is not a file")
     if not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: the folder is not yours to write in")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"cannot write {path}: it is protected against writing")
 
 
 def is_ours(path: Path, mark: str) -> bool:
@@ -165,6 +170,8 @@ def check_new_folder(folder: Path) -> None:
         raise InputError(f"cannot write {folder}: it is the current folder; give a new one")
     if not folder.resolve().parent.is_dir():
         raise InputError(f"cannot write {folder}: there is no folder {folder.parent}")
+    if not os.access(folder.resolve().parent, os.W_OK):
+        raise InputError(f"cannot write {folder}: the folder above is not yours to write in")
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
