@@ -5,9 +5,12 @@ What `drum2midi.evaluation` compares is read here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import accumulate
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -20,9 +23,12 @@ from drum2midi.transcription import Hit, Metre
 
 if TYPE_CHECKING:
     import mido
+    from mido.messages import Message
     from numpy.typing import NDArray
 
 _T = TypeVar("_T")
+
+_LOG: Final = logging.getLogger(__name__)
 
 _SAME_ONSET: Final = 0.001
 _SHORTEST_BEAT: Final = 64  # of a whole note
@@ -118,6 +124,10 @@ def open_midi(path: Path) -> mido.MidiFile:
     InputError
         If it is none, or what it says of metre or time makes no sense.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a MIDI file")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is not a file; write what it gives to one first")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
@@ -150,15 +160,46 @@ def parse_midi(content: bytes, name: str) -> mido.MidiFile:
     return file
 
 
-def on_drum_channel(notes: Sequence[tuple[int, _T]]) -> list[_T]:
-    """Of notes with their channels those of channel 10; all, if nothing is played on that."""
-    drums = [note for channel, note in notes if channel == _DRUM_CHANNEL]
-    return drums or [note for _, note in notes]
+def read_strokes(path: Path) -> list[tuple[float, Drum, int]]:
+    """The strokes of a MIDI file: seconds, drum and velocity, by time.
+
+    They are of channel 10, or of all channels if nothing at all is played on that one. Notes that
+    are no drum of the kit are left out, with a warning.
+
+    Raises
+    ------
+    InputError
+        As of `open_midi`.
+    """
+    messages = list(open_midi(path))
+    times = accumulate(message.time for message in messages)
+    return _of_the_kit(zip(times, messages, strict=True), path)
+
+
+def _of_the_kit(messages: Iterable[tuple[_T, Message]], path: Path) -> list[tuple[_T, Drum, int]]:
+    """The strokes among messages at some times, in their order."""
+    played = [
+        (time, message)
+        for time, message in messages
+        if message.type == "note_on" and message.velocity
+    ]
+    drums = [(time, note) for time, note in played if note.channel == _DRUM_CHANNEL] or played
+    others = Counter(note.note for _, note in drums if note.note not in BY_MIDI)
+    if others:
+        _LOG.warning(
+            "%s: %d strokes on no drum of the kit, left out: notes %s",
+            path,
+            others.total(),
+            ", ".join(map(str, sorted(others))),
+        )
+    return [
+        (time, BY_MIDI[note.note], note.velocity) for time, note in drums if note.note in BY_MIDI
+    ]
 
 
 def _read_midi(path: Path) -> Performance:
     file = open_midi(path)
-    tempi, metres, notes, end = _events(file)
+    tempi, metres, notes, end = _events(file, path)
     ticks = np.array([tick for tick, _, _ in notes], np.float64)
     order = np.argsort(ticks, kind="stable")
     beats, downbeats = _grid_ticks(metres, end, file.ticks_per_beat)
@@ -183,10 +224,10 @@ _Metres = Sequence[tuple[int, Metre]]
 
 
 def _events(
-    file: mido.MidiFile,
+    file: mido.MidiFile, path: Path
 ) -> tuple[_Tempi, _Metres, list[tuple[int, Drum, int]], int]:
     tempi, metres, end = [(0, 500_000)], [(0, Metre(4, 4))], 0
-    notes: list[tuple[int, tuple[int, Drum, int]]] = []
+    messages: list[tuple[int, Message]] = []
     for track in file.tracks:
         tick = 0
         for message in track:
@@ -195,11 +236,10 @@ def _events(
                 tempi.append((tick, message.tempo))
             elif message.type == "time_signature":
                 metres.append((tick, Metre(message.numerator, message.denominator)))
-            elif message.type == "note_on" and message.velocity and message.note in BY_MIDI:
-                note = (tick, BY_MIDI[message.note], message.velocity)
-                notes.append((message.channel, note))
+            else:
+                messages.append((tick, message))
         end = max(end, tick)
-    return _last_at_each(tempi), _last_at_each(metres), on_drum_channel(notes), end
+    return _last_at_each(tempi), _last_at_each(metres), _of_the_kit(messages, path), end
 
 
 def _last_at_each(events: Sequence[tuple[int, _T]]) -> list[tuple[int, _T]]:

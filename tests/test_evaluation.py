@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ from drum2midi.drums import KICK, SNARE
 from drum2midi.errors import InputError
 from drum2midi.evaluation import CONFUSION_LABELS, Score, evaluate
 from drum2midi.midi import write_midi
-from drum2midi.references import of_hits, read_performance
+from drum2midi.references import of_hits, open_midi, read_performance
 from drum2midi.transcription import Hit, Metre, Transcription
 
 
@@ -118,6 +119,27 @@ def test_only_channel_10_is_drums_if_anything_is_on_it(tmp_path: Path) -> None:
     assert read_performance(tmp_path / "band.mid").classes == ("KD",) * 8
     mido.MidiFile(tracks=[bass]).save(tmp_path / "other.mid")
     assert read_performance(tmp_path / "other.mid").classes == ("SD",) * 8
+
+
+def test_percussion_outside_the_kit_is_told_and_makes_no_kit_of_a_bass(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drums, bass = mido.MidiTrack(), mido.MidiTrack()
+    for note in (56, 75, 56):  # cowbell, claves
+        drums.append(mido.Message("note_on", channel=9, note=note, velocity=90, time=240))
+        bass.append(mido.Message("note_on", channel=1, note=36, velocity=90, time=200))
+    path = tmp_path / "band.mid"
+    mido.MidiFile(tracks=[drums, bass]).save(path)
+    assert read_performance(path).classes == ()
+    assert caplog.messages == [f"{path}: 3 strokes on no drum of the kit, left out: notes 56, 75"]
+
+
+def test_what_is_no_file_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder, not a MIDI file"):
+        open_midi(tmp_path)
+    os.mkfifo(tmp_path / "pipe.mid")
+    with pytest.raises(InputError, match=r"pipe\.mid: is not a file"):
+        open_midi(tmp_path / "pipe.mid")
 
 
 HEADER = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk\0\0\0"

@@ -26,7 +26,7 @@ from drum2midi.features import FeatureSettings, in_silence, log_mel
 from drum2midi.heeding import heed_recording
 from drum2midi.model import Activations, PickSettings, without_silence
 from drum2midi.onsets import least_activation, pick_hits
-from drum2midi.references import of_hits, on_drum_channel, open_midi, read_performance
+from drum2midi.references import of_hits, read_performance, read_strokes
 from drum2midi.transcription import Hit
 
 if TYPE_CHECKING:
@@ -235,12 +235,7 @@ def annotated(path: Path) -> Strokes:
 
     For every scoring class, and under the open hi-hat's name those of the open hi-hat.
     """
-    seconds, found = 0.0, []
-    for message in open_midi(path):
-        seconds += message.time
-        if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
-            found.append((message.channel, (seconds, BY_MIDI[message.note])))
-    return _strokes(on_drum_channel(found))
+    return _strokes((seconds, drum) for seconds, drum, _ in read_strokes(path))
 
 
 def _strokes(played: Iterable[tuple[float, Drum]]) -> Strokes:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from drum2midi.audio import duration
-from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
-from drum2midi.references import on_drum_channel, open_midi
+from drum2midi.references import read_strokes
 from drum2midi.workshop.material import PAST_THE_END, Stroke
 
 AUDIO: Final = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a")
@@ -46,13 +45,9 @@ def read_midi_strokes(path: Path, audio: Path | None = None) -> tuple[Stroke, ..
     InputError
         If the file is no MIDI file, has no stroke, or goes on after the audio has ended.
     """
-    seconds, found = 0.0, []
-    for message in open_midi(path):
-        seconds += message.time
-        if message.type == "note_on" and message.velocity and message.note in BY_MIDI:
-            stroke = Stroke(seconds, (BY_MIDI[message.note],), message.velocity)
-            found.append((message.channel, stroke))
-    strokes = tuple(on_drum_channel(found))
+    strokes = tuple(
+        Stroke(seconds, (drum,), velocity) for seconds, drum, velocity in read_strokes(path)
+    )
     if not strokes:
         raise InputError(f"{path}: no stroke on any drum in it")
     if audio is not None:
