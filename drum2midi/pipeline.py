@@ -25,7 +25,7 @@ from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, in_silence, log_mel
 from drum2midi.heeding import heed_recording
 from drum2midi.onsets import pick_hits
-from drum2midi.quantise import parse_values, quantise
+from drum2midi.quantise import check_divides, parse_values, quantise
 from drum2midi.separation import Passage, passage_to_hear
 from drum2midi.tags import plain, read_tags
 from drum2midi.transcription import Hit, Metre, Transcription
@@ -132,6 +132,8 @@ def transcribe(
     if isinstance(metre, str):
         metre = Metre.parse(metre)
     divisions = None if grid is None else parse_values(grid)
+    if divisions is not None and metre is not None:
+        check_divides(divisions, metre)
     listener, namer = load_models(None if model is None else Path(model))
     passage = Passage(path, start, end)
     around = passage.widened(_AROUND)

@@ -12,7 +12,7 @@ stronger one become grace notes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -25,7 +25,7 @@ from drum2midi.errors import InputError
 from drum2midi.gestures import GRACE_GAP, Onset, group_onsets
 from drum2midi.rolls import Roll, find_rolls, place_roll
 from drum2midi.swing import estimate_swing
-from drum2midi.transcription import EIGHTH, SIXTEENTH, STRAIGHT, Grid, Hit, Note, Swing
+from drum2midi.transcription import EIGHTH, SIXTEENTH, STRAIGHT, Grid, Hit, Metre, Note, Swing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,6 +138,12 @@ def quantise(
     return _notes(onsets, places, rolls, grid, finest, swing), swing
 
 
+def check_divides(divisions: Collection[int], metre: Metre) -> None:
+    """Raise `InputError` if no note of some values divides the beats of a metre."""
+    if not _dividing(min(Fraction(1), metre.beat), divisions):
+        raise InputError(f"the note values of --grid do not divide the beats of {metre}")
+
+
 def _eighths_swing(swing: Swing) -> bool:
     return swing != STRAIGHT and swing.value == EIGHTH
 
@@ -146,8 +152,14 @@ def _parts(
     unit: Fraction, divisions: Collection[int], costs: Mapping[int, float]
 ) -> dict[int, float]:
     """Into how many parts a beat can be divided, and what each costs; not at all if none fits."""
-    per_unit = {division * unit: costs[division] for division in divisions}
-    return {int(n): cost for n, cost in per_unit.items() if n.denominator == 1} or {1: 0.0}
+    return {int(division * unit): costs[division] for division in _dividing(unit, divisions)} or {
+        1: 0.0
+    }
+
+
+def _dividing(unit: Fraction, divisions: Iterable[int]) -> list[int]:
+    """Of so many parts of a quarter those that whole numbers of fill a beat."""
+    return [division for division in divisions if (division * unit).denominator == 1]
 
 
 def _noise(phases: NDArray[np.float64], grid: Grid, swing: Swing) -> float:

@@ -19,6 +19,8 @@ from conftest import RATE, place, thump
 
 from drum2midi import transcribe
 from drum2midi.commands.transcribe import _named
+from drum2midi.errors import InputError
+from drum2midi.files import check_new_folder, check_writable, replacing
 
 
 def drum2midi(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -242,6 +244,10 @@ def test_errors_are_one_line_and_leave_nothing(beat_wav: Path, tmp_path: Path) -
     for option in ("--repeats", "--rolls=tremolo"):
         idle = fails(beat_wav, "-o", tmp_path / "a.mid", option, folder=tmp_path)
         assert idle == f"{option.split('=')[0]} goes with a .musicxml: -o names one"
+    fits = fails(beat_wav, "--metre", "7/8", "--grid", "8t", folder=tmp_path)
+    assert fits == "the note values of --grid do not divide the beats of 7/8"
+    private = fails(beat_wav, "--allow-private", "studio.local", folder=tmp_path)
+    assert private == "--allow-private goes with a link"
     pipe = tmp_path / "pipe.mid"
     os.mkfifo(pipe)
     expected = f"cannot write {pipe}: it is not a file"
@@ -297,6 +303,28 @@ def test_a_folder_that_cannot_be_written(beat_wav: Path, tmp_path: Path) -> None
     assert fails(beat_wav, "-o", target, folder=folder).startswith(f"cannot write {target}: ")
 
 
+def test_what_its_owner_protected_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "a.mid"
+    mine.write_text("edited by hand")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != mine)  # root may do anything
+    with pytest.raises(InputError, match=r"cannot write .*a\.mid: it is protected against writing"):
+        check_writable(mine)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    with pytest.raises(InputError, match="the folder above is not yours to write in"):
+        check_new_folder(tmp_path / "hits")
+
+
+def test_a_private_file_stays_private(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    target.touch(mode=0o600)
+    with replacing(target) as path:
+        path.write_text("new")
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
 def test_usage_errors_are_typers() -> None:
     assert drum2midi("song.wav", "--sensitivity", "2").returncode == 2
     assert drum2midi("song.wav", "--bogus").returncode == 2
@@ -340,9 +368,22 @@ def test_stopped_it_leaves_nothing(tmp_path: Path, ending: signal.Signals) -> No
         time.sleep(2.0)
         process.send_signal(ending)
         _, message = process.communicate(timeout=30)
-    assert process.returncode == 128 + ending, message
+    # A shell's loop ends only with a command that died of Control-C, as what does not mind it does.
+    assert process.returncode == (-ending if ending is signal.SIGINT else 128 + ending), message
     assert "Traceback" not in message
     assert list(tmp_path.iterdir()) == [song]
+
+
+def test_what_nohup_starts_outlives_the_terminal(beat_wav: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.csv"
+    with subprocess.Popen(
+        [sys.executable, "-m", "drum2midi", str(beat_wav), "-o", str(target)],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        time.sleep(1.0)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=60) == 0
+    assert target.is_file()
 
 
 @pytest.mark.parametrize(

@@ -353,6 +353,8 @@ def test_the_command_says_what_it_made(
     assert capsys.readouterr().out == said
     for arguments, message in (
         (["dataset", "make", target], "say build or show"),
+        (["dataset", "show", target, "--split", "80,10,10"], "--split goes with build"),
+        (["dataset", "show", target, "-o", f"{target}2"], "--output goes with build"),
         (["dataset", "build", target], "say with -o where"),
         (["dataset", "build", target, "-o", f"{target}2", "--augment", "0", "--split", "80"],
          "three numbers such as 80,10,10"),

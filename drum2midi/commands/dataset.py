@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def dataset_command(
+    context: typer.Context,
     action: Annotated[
         str,
         typer.Argument(metavar="build|show", help="Make a data set, or say what is in one."),
@@ -75,8 +76,11 @@ def dataset_command(
     from drum2midi.workshop.dataset import read_dataset
 
     if action == "show":
+        _check_only_shown(context)
         for source in sources:
-            console.say(_summary(read_dataset(source)))
+            shown = _summary(read_dataset(source))
+            if not quiet:
+                console.say(shown)
         return
     if output is None:
         raise InputError("dataset build: say with -o where to write the data set")
@@ -89,6 +93,14 @@ def dataset_command(
         dataset = build_dataset(sources, output, settings=settings, progress=progress)
     if not quiet:
         console.say(_summary(dataset))
+
+
+def _check_only_shown(context: typer.Context) -> None:
+    """Raise `InputError` about an option that shows nothing."""
+    for name in ("output", "split", "classes", "balance", "augment", "seed"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise InputError(f"dataset show: --{name} goes with build")
 
 
 def _shares(text: str) -> tuple[float, float, float]:

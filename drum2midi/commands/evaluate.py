@@ -101,9 +101,12 @@ def _evaluate_pair(
     from drum2midi.references import read_performance
     from drum2midi.report import draw_report, print_table, write_report
 
+    estimated = read_performance(estimate)
+    if beats is not None and estimated.beats is None:
+        raise InputError(f"{estimate}: has no beats to score with --beats; a .mid has")
     result = evaluate(
         read_performance(reference, beats=beats),
-        read_performance(estimate),
+        estimated,
         window=_WINDOW if window is None else window,
     )
     if not quiet:

@@ -43,6 +43,8 @@ def recording(
     from drum2midi.link import LinkLimits, about_link, fetched, is_link
 
     if not is_link(song):
+        if allowed:
+            raise InputError("--allow-private goes with a link")
         yield Recording(Path(song), Path(song))
         return
     limits = LinkLimits(megabytes, seconds, tuple(allowed))
