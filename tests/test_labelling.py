@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +169,16 @@ def test_merging_writes_over_nothing(
         assert reason in capsys.readouterr().err
     assert slices.audio.read_bytes() == before
     assert len(stored(slices)) == 1
+    twice = path.with_name("copy.json")
+    shutil.copyfile(path, twice)
+    for options, reason in (
+        ([str(twice)], "merge one"),
+        (["--who", "ben"], "--who goes with labelling"),
+        (["--labels", str(twice)], "--labels goes with labelling"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["label", "--merge", str(path), *options, "-o", str(path.with_name("all.json"))])
+        assert reason in capsys.readouterr().err
 
 
 def test_at_the_end_one_stays_and_all_is_done(slices: Slices) -> None:

@@ -284,6 +284,14 @@ def test_strokes_of_one_person_are_never_one_and_the_nearest_go_together(song: P
     assert sorted(label.who for label in merge(chain).labels) == ["a, b", "c"]
 
 
+def test_means_of_crossing_pairs_are_not_one_time(song: Path, tmp_path: Path) -> None:
+    anna = by("anna", song, (1.048, (SNARE,), None), (1.059, (SNARE,), None))
+    ben = by("ben", song, (1.055, (SNARE,), None), (1.066, (SNARE,), None))
+    merged = merge([anna, ben])
+    write_labels(merged, tmp_path / "merged.json")
+    assert len(read_labels(tmp_path / "merged.json").labels) == len(merged.labels) == 2
+
+
 def test_only_labels_of_one_recording_merge(song: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.wav"
     copy.write_bytes(song.read_bytes())

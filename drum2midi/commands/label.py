@@ -59,6 +59,9 @@ def label_command(
     if merge:
         if output is None:
             raise InputError("--merge needs -o FILE")
+        for name, value in (("--who", who), ("--labels", labels)):
+            if value is not None:
+                raise InputError(f"{name} goes with labelling, not with --merge")
         _merge(sources, output)
         return
     if len(sources) != 1 or output is not None:
@@ -101,6 +104,7 @@ def _merge(sources: Sequence[Path], output: Path) -> None:
             raise InputError(f"cannot write {output}: it is one of the files to merge")
         warn_of_journal(source)
     told = [read_labels(source) for source in sources]
+    _check_votes(sources, told)
     if output.exists() and (strange := _labellers([read_labels(output)]) - _labellers(told)):
         names = ", ".join(sorted(strange))
         raise InputError(f"cannot write {output}: it has labels of {names}, which are not merged")
@@ -114,6 +118,16 @@ def _merge(sources: Sequence[Path], output: Path) -> None:
         typer.echo(f"left out, {stroke[0].onset:.3f} s: {said}", err=True)
     left = f", {len(merged.disputes)} left out as disputed" if merged.disputes else ""
     console.say(f"{output}: {len(merged.labels.labels)} labels{left}")
+
+
+def _check_votes(sources: Sequence[Path], told: Sequence[Labels]) -> None:
+    """Raise `InputError` if somebody would vote twice, in a file and in what it was merged into."""
+    of: dict[str, Path] = {}
+    for source, labels in zip(sources, told, strict=True):
+        for name in sorted(_labellers([labels]) - {"nobody"}):
+            if name in of:
+                raise InputError(f"{source}: has labels of {name}, as has {of[name]}; merge one")
+            of[name] = source
 
 
 def _labellers(files: Iterable[Labels]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Final
@@ -15,6 +15,8 @@ from drum2midi.workshop.labels import Label, Labels
 
 SAME_STROKE: Final = 0.025
 """Seconds within which two people's onsets are one stroke."""
+
+_STEP: Final = 1e-3  # seconds
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,17 @@ def merge_labels(people: Sequence[Labels]) -> Merged:
             disputes.append(stroke)
         else:
             agreed.append(settled)
-    ordered = tuple(sorted(agreed, key=lambda label: label.onset))
-    return Merged(Labels(people[0].audio, ordered), tuple(disputes))
+    return Merged(Labels(people[0].audio, _apart(agreed)), tuple(disputes))
+
+
+def _apart(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """Labels by time, no two at one: means of crossing pairs can be the same."""
+    ordered: list[Label] = []
+    for label in sorted(labels, key=lambda label: label.onset):
+        if ordered and label.onset <= ordered[-1].onset:
+            label = replace(label, onset=round(ordered[-1].onset + _STEP, 6))
+        ordered.append(label)
+    return tuple(ordered)
 
 
 def _strokes(people: Sequence[Labels]) -> list[tuple[Label, ...]]:
