@@ -37,6 +37,7 @@ _CHANNEL: Final = 9
 _FOOT: Final = 4  # the controller that drum modules send for the hi-hat's pedal
 _HAT_POSITIONS: Final = {OPEN_HAT: 0, CLOSED_HAT: 127, PEDAL_HAT: 127}
 _NOTE_TICKS: Final = TICKS // 4
+_TOGETHER: Final = TICKS // 48  # so near, strokes of two drums are one chord
 _GRACE_TICKS: Final = TICKS // 16
 _SLOWEST, _FASTEST = 30.0, 300.0  # quarters a minute of a lead-in, or a little more than
 _BEYOND: Final = 1.25  # the song's own tempo where that is slower or faster
@@ -296,13 +297,26 @@ def _hat_foot(position: int) -> mido.Message:
 
 
 def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note]]:
-    """Strokes of one drum, each ended before the next and none at the same tick."""
+    """Strokes of one key, each ended before the next and none at the same tick."""
+    strokes = _louder(strokes)
     ticks: list[int] = []
     for tick, _ in strokes:
         ticks.append(max(tick, ticks[-1] + 2) if ticks else tick)
     for i, (_, note) in enumerate(strokes):
         room = ticks[i + 1] - ticks[i] - 1 if i + 1 < len(ticks) else _NOTE_TICKS
         yield ticks[i], min(_NOTE_TICKS, room), note
+
+
+def _louder(strokes: Sequence[tuple[int, Note]]) -> list[tuple[int, Note]]:
+    """Of several drums on one key that are struck together only the loudest: else it is a flam."""
+    kept: list[tuple[int, Note]] = []
+    for tick, note in strokes:
+        if kept and note.drum != kept[-1][1].drum and tick - kept[-1][0] <= _TOGETHER:
+            if note.velocity > kept[-1][1].velocity:
+                kept[-1] = (kept[-1][0], note)
+        else:
+            kept.append((tick, note))
+    return kept
 
 
 def _played_ticks(notes: Sequence[Note], grid: Grid, start: int) -> list[int]:

@@ -283,6 +283,14 @@ def test_a_drum_never_overlaps_itself() -> None:
         assert one.start < one.end <= other.start
 
 
+def test_two_drums_on_one_key_at_once_are_one_note(two_bars: Transcription) -> None:
+    notes = to_mido(two_bars, drum_map=dict.fromkeys(DRUMS, 36))
+    struck = notes_of(notes)
+    places = {(note.bar, note.position) for note in two_bars.notes}
+    assert len(struck) == len(places) < len(two_bars.notes)
+    assert {velocity for *_, velocity in struck} == {70, 100, 110}
+
+
 def write_and_read(transcription: Transcription) -> pretty_midi.PrettyMIDI:
     from io import BytesIO
 
