@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from conftest import RATE, crack, place, thump
 
+from drum2midi.audio import stream_audio
 from drum2midi.cli import main
 from drum2midi.drums import (
     CLOSED_HAT,
@@ -29,16 +30,16 @@ from drum2midi.drums import (
     SNARE,
 )  # fmt: skip
 from drum2midi.errors import InputError
-from drum2midi.features import FeatureSettings
+from drum2midi.features import QUIET_FRAMES, FeatureSettings, in_silence, log_mel
 from drum2midi.model import PickSettings, load_model
 from drum2midi.workshop.building import BuildSettings, build_dataset
-from drum2midi.workshop.dataset import Dataset
+from drum2midi.workshop.dataset import Dataset, Entry
 from drum2midi.workshop.fine_tune import FineTuneSettings, find_base, fine_tune
 from drum2midi.workshop.labels import Label, Labels, write_labels
 from drum2midi.workshop.locks import working_in
 from drum2midi.workshop.material import Stroke
 from drum2midi.workshop.sounds import ANYTHING
-from drum2midi.workshop.targets import CROP, Example, crop, frame_truth, plan, take, whole
+from drum2midi.workshop.targets import CROP, Example, crop, example, frame_truth, plan, take, whole
 from drum2midi.workshop.thresholds import choose_thresholds
 
 QUICK = FineTuneSettings(epochs=12, batch=2, patience=12)
@@ -99,6 +100,17 @@ def test_truth_says_no_more_than_the_label() -> None:
     assert target[200, loudness] == pytest.approx(64 / 127)
     assert weight[100, len(SCORING_CLASSES) + len(DRUMS) :].max() == 0.0  # no velocity, no lesson
     assert target.sum(axis=1).nonzero()[0].tolist() == [*range(98, 104), *range(198, 204)]
+
+
+def test_a_recording_is_heard_in_silence_as_the_pipeline_hears_it(tmp_path: Path) -> None:
+    path, _ = write_song(tmp_path, "a", 0.0)
+    settings = FeatureSettings()
+    heard = example(Entry(path, path, "train", 0, 0, (Stroke(0.3, (KICK,), 90),), 7.0), settings)
+    audio = stream_audio(path, sample_rate=settings.sample_rate)
+    expected = log_mel(in_silence(audio, settings), settings).astype(np.float16)
+    np.testing.assert_array_equal(heard.features, expected)
+    kick = len(SCORING_CLASSES) + DRUMS.index(KICK)
+    assert int(heard.truth[:, kick].argmax()) == 30 + QUIET_FRAMES
 
 
 def test_truth_says_nothing_where_the_class_is_open() -> None:

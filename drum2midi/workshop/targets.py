@@ -7,14 +7,14 @@ weight at that place, and its class has. If it leaves open the class, no class o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drum2midi.audio import stream_audio
 from drum2midi.drums import DRUMS, SCORING_CLASSES
-from drum2midi.features import FeatureSettings, log_mel
+from drum2midi.features import QUIET_FRAMES, FeatureSettings, in_silence, log_mel
 from drum2midi.training.examples import CROP, POSITIVE_WEIGHT, TARGET_WIDTH, VELOCITY_WEIGHT
 from drum2midi.training.network import ACTIVATIONS, OUTPUTS
 from drum2midi.workshop.dataset import Entry
@@ -42,8 +42,11 @@ class Example:
 def example(entry: Entry, settings: FeatureSettings) -> Example:
     """Features and truth of a recording of a data set."""
     blocks = stream_audio(entry.audio, sample_rate=settings.sample_rate)
-    features = log_mel(blocks, settings)
-    truth = frame_truth(entry.strokes, len(features), settings.frame_rate)
+    # As recordings are listened to: its level would else be another, and its first stroke cut.
+    features = log_mel(in_silence(blocks, settings), settings)
+    quiet = QUIET_FRAMES / settings.frame_rate
+    strokes = [replace(stroke, onset=quiet + stroke.onset) for stroke in entry.strokes]
+    truth = frame_truth(strokes, len(features), settings.frame_rate)
     return Example(features.astype(np.float16), truth.astype(np.float16))
 
 
