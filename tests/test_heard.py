@@ -16,7 +16,7 @@ from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, in_silence, log_mel, normalise
 from drum2midi.model import load_model
 from drum2midi.pipeline import transcribe
-from drum2midi.training.heard import _piece, cut, hear_music, read_pieces
+from drum2midi.training.heard import _piece, cut, hear_music, list_recordings, read_pieces
 from drum2midi.training.pieces import SECONDS, Piece, save_piece
 from drum2midi.transcription import Hit
 
@@ -160,6 +160,18 @@ def test_the_command_hears_a_folder_and_names_what_it_cannot_read(tmp_path: Path
         assert "broken.wav" in result.stderr
         assert result.stdout == f"{tmp_path / 'out'}: 1 of 2 recordings\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["music-funk.ogg.npz"]
+
+
+def test_two_recordings_of_one_name_are_told(tmp_path: Path) -> None:
+    for name in ("a/music/title.ogg", "b/music/title.ogg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"title\.ogg, music-title\.ogg; give folders"):
+        list_recordings([tmp_path / "a" / "music", tmp_path / "b" / "music"])
+    assert [name for _, name in list_recordings([tmp_path / "a", tmp_path / "b"])] == [
+        "a-music-title.ogg",
+        "b-music-title.ogg",
+    ]
 
 
 def test_a_folder_without_recordings_is_told(tmp_path: Path) -> None:

@@ -280,6 +280,7 @@ def test_a_stop_at_the_worst_moments_loses_nothing(
     pytest.importorskip("tensorflow", reason="needs drum2midi[train]")
     import keras
 
+    from drum2midi.training import fit as fitting
     from drum2midi.training.fit import FitSettings, fit
     from drum2midi.training.network import NetworkSettings
 
@@ -287,6 +288,14 @@ def test_a_stop_at_the_worst_moments_loses_nothing(
     renderer = Renderer(load_material(sources, rate=RATE), SETTINGS, seed=3)
     save_piece(renderer.piece(0), piece_path(tmp_path, 0))
     run = tmp_path / "run"
+    heard, batches = [], fitting.batches
+
+    def listened(*folders: Any, **options: Any) -> Any:
+        for batch in batches(*folders, **options):
+            heard.append(batch[0])
+            yield batch
+
+    monkeypatch.setattr(fitting, "batches", listened)
 
     def go() -> None:
         fit(tmp_path, run, SETTINGS, tiny, FitSettings(steps=4, batch=2, steps_an_epoch=2))
@@ -306,10 +315,12 @@ def test_a_stop_at_the_worst_moments_loses_nothing(
         with pytest.raises(InputError, match=r"cannot write .*model\.keras: No space left"):
             go()
     assert epochs() == ["0", "1"]
+    before = len(heard)
     weights = run / "backup" / "latest.weights.h5"
     weights.write_bytes(weights.read_bytes()[:2000])  # cut while it was written
     go()
     assert epochs() == ["0", "1", "1"]  # the epoch before is there still
+    assert not any(np.array_equal(new, old) for new in heard[before:] for old in heard[:before])
     assert not (run / "backup").exists()
     assert [path.name for path in run.iterdir() if path.name.startswith(".")] == []
 

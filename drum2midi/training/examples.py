@@ -6,7 +6,7 @@ it costs next to nothing, so no two epochs hear the same mix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -95,7 +95,7 @@ def batches(
     settings: FeatureSettings,
     *,
     batch: int,
-    seed: int,
+    seed: int | Sequence[int],
     mix: Mix | None = None,
     pool: int = 256,
 ) -> Iterator[tuple[Array, Array]]:
@@ -108,7 +108,7 @@ def batches(
     settings : FeatureSettings
     batch : int
         Crops in a batch.
-    seed : int
+    seed : int or sequence of int
     mix : Mix, optional
     pool : int
         Crops to shuffle among.

@@ -113,7 +113,8 @@ def fit(
     run.mkdir(parents=True, exist_ok=True)
     backup = run / "backup"
     model.fit(
-        batches(pieces, features, batch=settings.batch, seed=settings.seed),
+        # After a stop it hears other mixes, not those with which it began once more.
+        batches(pieces, features, batch=settings.batch, seed=(settings.seed, _epochs_done(run))),
         steps_per_epoch=settings.steps_an_epoch,
         epochs=-(-settings.steps // settings.steps_an_epoch),
         callbacks=[
@@ -139,6 +140,12 @@ def fit(
         model.save(target)
     shutil.rmtree(backup, ignore_errors=True)
     return model
+
+
+def _epochs_done(run: Path) -> int:
+    """Epochs that ``log.csv`` tells of, below its heading."""
+    log = run / "log.csv"
+    return max(0, len(log.read_text().splitlines()) - 1) if log.is_file() else 0
 
 
 def how_much_to_say() -> int:

@@ -171,7 +171,7 @@ def list_recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
     Raises
     ------
     InputError
-        If there are none.
+        If there are none, or two would have one name.
     """
     recordings = [
         (path, "-".join((folder.name, *path.relative_to(folder).parts)))
@@ -181,6 +181,11 @@ def list_recordings(folders: Sequence[Path]) -> list[tuple[Path, str]]:
     ]
     if not recordings:
         raise InputError(f"{', '.join(map(str, folders))}: no recordings")
+    named: dict[str, Path] = {}
+    for path, name in recordings:
+        if name in named:
+            raise InputError(f"{path}: has the name of {named[name]}, {name}; give folders above")
+        named[name] = path
     return recordings
 
 

@@ -201,7 +201,7 @@ def render(
         From 0 (the drums as they were recorded, in a room) to 1: how far the kit is retuned
         and reshaped, and how likely and how deep the processing is.
     dulled : bool
-        Whether a stroke softer than any one-shot of its instrument also sounds as soft strokes
+        Whether a stroke softer than the one-shot that plays it also sounds as softer strokes
         do, a kick's or a tom's duller above all: few instruments have a layer for every level.
     """
     length = int(seconds * rate)
