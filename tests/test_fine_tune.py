@@ -31,12 +31,12 @@ from drum2midi.drums import (
 )  # fmt: skip
 from drum2midi.errors import InputError
 from drum2midi.features import QUIET_FRAMES, FeatureSettings, in_silence, log_mel
+from drum2midi.locks import working_in
 from drum2midi.model import PickSettings, load_model
 from drum2midi.workshop.building import BuildSettings, build_dataset
 from drum2midi.workshop.dataset import Dataset, Entry
 from drum2midi.workshop.fine_tune import FineTuneSettings, find_base, fine_tune
 from drum2midi.workshop.labels import Label, Labels, write_labels
-from drum2midi.workshop.locks import working_in
 from drum2midi.workshop.material import Stroke
 from drum2midi.workshop.sounds import ANYTHING
 from drum2midi.workshop.targets import CROP, Example, crop, example, frame_truth, plan, take, whole

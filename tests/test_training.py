@@ -16,6 +16,7 @@ from drum2midi.drums import DRUMS, SCORING_CLASSES
 from drum2midi.dynamics import weigh
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings, mel_power
+from drum2midi.locks import working_in
 from drum2midi.model import Activations, PickSettings, load_model
 from drum2midi.training import accompany, effects, examples, render
 from drum2midi.training.examples import CROP, batches, compose
@@ -381,6 +382,11 @@ def test_a_run_is_as_large_as_what_it_begins_from(
         training.train(sources, tmp_path / "run", tmp_path / "x.onnx", settings=settings)
     remembered = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert remembered["network"] == json.loads(json.dumps(asdict(sizes)))
+    with (
+        working_in(tmp_path / "run", what="train"),
+        pytest.raises(InputError, match="run: another drum2midi train is at work in it"),
+    ):
+        training.train(sources, tmp_path / "run", tmp_path / "x.onnx", settings=settings)
 
 
 def _check_tracking(run: Path) -> None:

@@ -20,6 +20,7 @@ from drum2midi.evaluation import CONFUSION_LABELS
 from drum2midi.features import FeatureSettings
 from drum2midi.files import check_writable, replacing
 from drum2midi.heatmap import draw_confusion
+from drum2midi.locks import working_in
 from drum2midi.model import Activations, PickSettings, split_outputs
 from drum2midi.training.export import export
 from drum2midi.training.fit import FitSettings, fit
@@ -99,7 +100,8 @@ def train(
     Raises
     ------
     InputError
-        If material or what to begin from is missing, or a renderer fails.
+        If material or what to begin from is missing, a renderer fails, or another process
+        works in the folder.
     """
     settings = settings or RunSettings()
     if output.suffix != ".onnx":
@@ -112,6 +114,20 @@ def train(
     if settings.start is not None:
         sizes = sizes_of(read_weights([settings.start]))
         settings = replace(settings, network=sizes)
+    with working_in(run, what="train"):
+        return _go_on(sources, run, output, settings, dev_set=dev_set, rendered=rendered)
+
+
+def _go_on(
+    sources: Sources,
+    run: Path,
+    output: Path,
+    settings: RunSettings,
+    *,
+    dev_set: Path | None,
+    rendered: Path | None,
+) -> dict[str, float]:
+    """Do what is left of a run."""
     pieces = run / "pieces"
     _remember(run, sources, settings)
     crew = start_renderers(

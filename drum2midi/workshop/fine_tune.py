@@ -20,9 +20,9 @@ from drum2midi.dynamics import Dynamics
 from drum2midi.errors import InputError
 from drum2midi.features import FeatureSettings
 from drum2midi.files import check_writable, replacing, sha256_of
+from drum2midi.locks import working_in
 from drum2midi.model import PickSettings, load_model, shipped_model
 from drum2midi.workshop.dataset import Dataset
-from drum2midi.workshop.locks import working_in
 from drum2midi.workshop.targets import example, plan, take, whole
 from drum2midi.workshop.thresholds import choose_thresholds
 

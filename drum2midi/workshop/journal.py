@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from drum2midi.errors import InputError
 from drum2midi.files import check_writable
-from drum2midi.workshop.locks import hold, is_there
+from drum2midi.locks import hold, is_there
 
 _LOG: Final = logging.getLogger(__name__)
 
