@@ -161,6 +161,7 @@ def test_pages_count_long_rests(tmp_path: Path) -> None:
     (path,) = write_pages(sections(), tmp_path / "a.svg")
     drawn = path.read_text(encoding="utf-8")
     assert drawn.count('class="multiRest"') == 1
+    assert drawn.count('class="measure"') == 9  # 12 bars, of which B's four are one sign
     for letter in "ABC":
         assert f">{letter}</text>" in drawn
     for name in ("closed hi-hat", "snare", "ride"):

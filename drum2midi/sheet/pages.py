@@ -130,17 +130,23 @@ def _for_verovio(musicxml: bytes) -> str:
 
 
 def _gather_rests(root: ET.Element) -> None:
-    """Put the silent bars that follow each other under one sign.
+    """Put the silent bars of a section that follow each other under one sign.
 
     Only on these pages: players of MusicXML drop such bars.
     """
-    for silent, run in groupby(root.iter("measure"), _is_silent):
+    section = 0
+    sections: dict[ET.Element, int] = {}
+    for measure in root.iter("measure"):
+        section += _has_letter(measure)
+        sections[measure] = section
+    for (silent, _), run in groupby(sections, lambda bar: (_is_silent(bar), sections[bar])):
         bars = list(run)
         if silent and len(bars) > 1:
             attributes = ET.Element("attributes")
             style = ET.SubElement(attributes, "measure-style")
             ET.SubElement(style, "multiple-rest").text = str(len(bars))
-            bars[0].insert(0, attributes)
+            # After the letter: verovio leaves out what is said within a rest of several bars.
+            bars[0].insert(_has_letter(bars[0]), attributes)
 
 
 def _beam_over_rests(root: ET.Element) -> None:
@@ -178,13 +184,21 @@ def _begin_beam(rest: ET.Element, note: ET.Element) -> None:
 
 
 def _is_silent(measure: ET.Element) -> bool:
-    """Whether a bar has a rest and nothing else that would have to be said, like a tempo."""
-    inside = [child.tag for child in measure if child.tag != "barline"]
+    """Whether a bar has a rest and nothing else that would have to be said within, like a tempo."""
+    inside = [child.tag for child in measure if child.tag != "barline" and not _is_letter(child)]
     return (
         inside == ["note"]
         and measure.find("note/rest[@measure='yes']") is not None
         and measure.find("barline/repeat") is None
     )
+
+
+def _has_letter(measure: ET.Element) -> bool:
+    return any(map(_is_letter, measure))
+
+
+def _is_letter(child: ET.Element) -> bool:
+    return child.find("direction-type/rehearsal") is not None
 
 
 def mark(number: int) -> str:
