@@ -73,3 +73,28 @@ def test_a_folder_without_songs_is_said_before_the_work(
         phrases._main(tmp_path, styles=folder)
     said = capsys.readouterr().err
     assert said.count(f"{folder}: no .mid of drum2midi.training.styles\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"), [("fastswing", [4]), ("jazzrock", []), ("rock", []), ("swing128", [12])]
+)
+def test_of_what_is_in_four_four_only_swing_is_taken(
+    name: str, counts: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mma(*arguments: str, folder: Path) -> str:
+        if "-Djs" in arguments:
+            return 'JSON [{"groove": "A", "tracks": [{"track": "DRUM-RIDE"}]}]'
+        return "METRE A 4.0 4/4\n"
+
+    monkeypatch.setattr(styles, "_mma", mma)
+    found = styles.read_styles(tmp_path / "stdlib" / f"{name}.mma", library=tmp_path)
+    assert [style.count for style in found] == counts
+
+
+def test_swing_of_a_style_is_played_loosely_in_its_metre(tmp_path: Path) -> None:
+    style = Style("stdlib/swing", ("Swing",), 4, 1.0)
+    written = [(beat + late, 51, 80) for beat in range(64) for late in (0.0, 2 / 3)]
+    styles._write(written, style, 180.0, tmp_path / "a.mid")
+    (song,) = load_styles(tmp_path)
+    heard = [patterns.hear(song, np.random.default_rng(seed)) for seed in range(30)]
+    assert {excerpt.count for excerpt in heard if excerpt is not None} == {4}

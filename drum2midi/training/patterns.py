@@ -4,11 +4,11 @@
 
 GROOVES_DIR is the Groove MIDI Dataset with its ``info.csv`` (Gillick et al., ICML 2019).
 Only 4/4 performances of the train split are used; examples in other metres are made by
-cutting and repeating their beats (`played.derive`), and half of the networks see songs in
-other metres besides (`drum2midi.training.styles`). Each example is an excerpt whose strokes are
-dropped, added, confused and moved as a transcriber would, tracked by the real tracker;
-a small network learns to tell the right reading from the wrong ones (conditional
-logistic regression, McFadden 1974, with hidden layers).
+cutting and repeating their beats (`played.derive`), and half of the networks see songs that
+swing and songs in other metres besides (`drum2midi.training.styles`). Each example is an
+excerpt whose strokes are dropped, added, confused and moved as a transcriber would, tracked
+by the real tracker; a small network learns to tell the right reading from the wrong ones
+(conditional logistic regression, McFadden 1974, with hidden layers).
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def excerpt(performance: Performance, rng: np.random.Generator) -> Excerpt:
 
 def hear(performance: Performance, rng: np.random.Generator) -> Excerpt | None:
     """An excerpt of a performance, perhaps in another metre; none if there is too little of it."""
-    if performance.count != 4:  # a style's: nobody played it
+    if not performance.by_hand:
         performance = loosen(performance, rng)
     elif performance.hits and rng.random() < _DERIVED:
         performance = derive(performance, rng)
@@ -209,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--out", type=Path, default=Path(__file__).parents[1] / "beats" / "patterns.npz"
     )
     parser.add_argument("--styles", type=Path, help="songs of drum2midi.training.styles")
-    parser.add_argument("--styled", type=int, default=1500, help="examples of them")
+    parser.add_argument("--styled", type=int, default=2900, help="examples of them")
     options = parser.parse_args(argv)
     performances = load_performances(options.grooves)
     try:

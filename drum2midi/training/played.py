@@ -29,11 +29,14 @@ class Performance:
         Seconds.
     count : int
         Beats in a bar.
+    by_hand : bool
+        Whether somebody played them.
     """
 
     hits: tuple[Hit, ...]
     beat: float
     count: int
+    by_hand: bool = True
 
 
 def load_performances(folder: Path) -> list[Performance]:
@@ -48,14 +51,14 @@ def load_performances(folder: Path) -> list[Performance]:
 
 
 def load_styles(folder: Path) -> list[Performance]:
-    """The songs in other metres than 4/4 that `drum2midi.training.styles` wrote.
+    """The songs that `drum2midi.training.styles` wrote.
 
     Raises
     ------
     InputError
         If there are none.
     """
-    songs = [_load(path) for path in sorted(folder.glob("*.mid"))]
+    songs = [replace(_load(path), by_hand=False) for path in sorted(folder.glob("*.mid"))]
     if not songs:
         raise InputError(f"{folder}: no .mid of drum2midi.training.styles")
     return songs

@@ -1,11 +1,11 @@
-"""Drum parts of accompaniment styles as performances: other metres than the grooves have.
+"""Drum parts of accompaniment styles as performances: metres and swing that the grooves lack.
 
     python -m drum2midi.training.styles OUT
 
 Writes OUT/NAME.mid, drums alone, from the grooves of MMA (Musical MIDI Accompaniment by
 Bob van der Poel; Debian's package `mma`, GPL-2+), which must be installed: a section of
-each of some grooves of a file, now and then with an introduction, fills and an ending; only
-those that are not in 4/4, of which the human grooves have enough.
+each of some grooves of a file, now and then with an introduction, fills and an ending; of those
+in 4/4, of which the human grooves have enough, only what swings: a drummer or two play jazz there.
 `drum2midi.training.patterns` learns bars from them.
 """
 
@@ -39,7 +39,7 @@ _FEWEST: Final = 16  # strokes that are worth keeping
 _TICKS: Final = 480
 _DRUMS: Final = 9  # MIDI channel
 # Beats a minute (eighths for 6 and 12), and of grooves that are called slow or fast.
-_TEMPI: Final = {3: (85, 190), 5: (90, 200), 6: (140, 350), 12: (150, 350)}
+_TEMPI: Final = {3: (85, 190), 4: (100, 240), 5: (90, 200), 6: (140, 350), 12: (150, 350)}
 _SPEEDS: Final = ((r"slow|ballad|bald|lullaby", 0.65), (r"fast|bebop|vienese|quick", 1.4))
 # What a bar is, by MMA's beats in it and its time signature: beats to count, MMA's in one.
 _METRES: Final = {
@@ -54,6 +54,7 @@ _METRES: Final = {
 # In 12/8, if the file's name says so.
 _COMMON: Final = ("4", "4/4")
 _TWELVE: Final = "128", (12, 1 / 3)
+_SWINGING: Final = r"swing|bebop|jazz(?!bossa|country|rhumba|rock)", (4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _mma(*arguments: str, folder: Path) -> str:
 
 
 def read_styles(file: Path, *, library: Path = LIBRARY) -> list[Style]:
-    """The styles of a library file, one for each metre other than 4/4 that its grooves have."""
+    """The styles of a library file, one for each metre that its grooves have; 4/4 if it swings."""
     name = file.relative_to(library).with_suffix("").as_posix()
     with tempfile.TemporaryDirectory() as scratch:
         printed = _mma("-Djs", str(file), folder=Path(scratch))
@@ -115,8 +116,9 @@ def read_styles(file: Path, *, library: Path = LIBRARY) -> list[Style]:
     metres: dict[tuple[int, float], list[str]] = {}
     for groove, beats, signature in answers:
         written = beats.removesuffix(".0"), signature
-        twelve = written == _COMMON and _TWELVE[0] in name
-        metre = _TWELVE[1] if twelve else _METRES.get(written)
+        metre = _METRES.get(written)
+        if written == _COMMON:
+            metre = next((m for word, m in (_TWELVE, _SWINGING) if re.search(word, name)), None)
         if metre is not None:
             metres.setdefault(metre, []).append(groove)
     return [Style(name, tuple(found), *metre) for metre, found in metres.items()]
@@ -233,7 +235,7 @@ def _main(
     out: Annotated[Path, typer.Argument(metavar="OUT")],
     library: Annotated[Path, typer.Option(help="MMA's grooves.")] = LIBRARY,
 ) -> None:
-    """Write drum parts of MMA's accompaniment styles that are not in 4/4."""
+    """Write drum parts of MMA's accompaniment styles that swing or are not in 4/4."""
     try:
         count = write_songs(out, library=library)
     except InputError as error:
