@@ -4,7 +4,8 @@ One reading of the pulse holds for most of a piece, but not always for all of it
 stretch of some bars is scored as the whole was (`drum2midi.beats.metrical`), and the most
 likely sequence of bars is decoded over beats: the bar-pointer model of Whiteley, Cemgil &
 Godsill (ISMIR 2006), in which metre may change at a barline, with windows of drumming as
-observations. A change has to be worth more than it costs.
+observations, and what begins a bar by what comes before and after it
+(`drum2midi.beats.phrases`). A change has to be worth more than it costs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from drum2midi.beats.metrical import Folded, Reading, fold, rank, window_features
+from drum2midi.beats.phrases import METRES, Evidence
 from drum2midi.beats.strokes import Strokes
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _CHANGE: Final = 3.0  # cost in nats of a new metre at a barline
 _CUT: Final = 12.0  # cost of a bar that ends early while drums play
 _AFTER_REST: Final = 2.0  # cost of either once nothing has been struck for so many beats
 _REST: Final = 3
+_PHRASES: Final = 0.3  # weight of what begins a bar by what comes before and after it
 _TRUST: Final = 0.2  # nats a beat for the bars that the whole piece speaks for
 _NEVER: Final = -1e3
 _MOST: Final = 8.0  # nats that one window may say against a reading
@@ -56,6 +59,7 @@ def follow(strokes: Strokes, reading: Reading, counts: tuple[int, ...]) -> list[
         counts = (reading.count, *(count for count in counts if count != reading.count))
         states = np.array([(count, place) for count in counts for place in range(count)])
         evidence = _evidence(folded, reading.period, counts, states)
+        evidence += _PHRASES * _phrased(folded, states)
         path = _path(evidence, states, start, _resting(folded.cells))
         edges = [*np.flatnonzero(path[:, 1] == 0), beats]
         if len(edges) > 1:
@@ -86,6 +90,15 @@ def _evidence(
         downbeat = (within - states[:, 1]) % states[:, 0]
         evidence[start : start + _WINDOW] += scores[row + downbeat]
     return np.asarray(evidence / seen)
+
+
+def _phrased(folded: Folded, states: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How much more each beat sounds like the first of a bar than others do; shape (beats, states).
+
+    Nothing on average, so that every metre is as likely as before.
+    """
+    logits = Evidence.of(folded).logits[:, [METRES.index(count) for count in states[:, 0]]]
+    return np.asarray((logits - logits.mean(axis=0)) * (states[:, 1] == 0))
 
 
 def _path(
