@@ -293,9 +293,8 @@ def test_a_second_hearing_tells_how_to_read_what_the_first_leaves_open(
     """One drum alone says little of beats and bars; the others, which were doubtful, do."""
     hits, beats, bars = join((pattern, 16, 0.25, 0))
     alone = [hit for hit in hits if hit.drum is drum]
-    assert (
-        scores(track_beats(alone, duration=40), beats, bars)[0] < 0.7
-    )  # every second beat at best
+    # Every second beat at best.
+    assert scores(track_beats(alone, duration=40), beats, bars)[0] < 0.7
     assert scores(track_beats(alone, duration=40, doubted=hits), beats, bars) == (1.0, 1.0)
 
 

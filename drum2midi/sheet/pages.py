@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -134,13 +134,11 @@ def _gather_rests(root: ET.Element) -> None:
 
     Only on these pages: players of MusicXML drop such bars.
     """
-    section = 0
-    sections: dict[ET.Element, int] = {}
-    for measure in root.iter("measure"):
-        section += _has_letter(measure)
-        sections[measure] = section
-    for (silent, _), run in groupby(sections, lambda bar: (_is_silent(bar), sections[bar])):
-        bars = list(run)
+    measures = list(root.iter("measure"))
+    sections = accumulate(map(_has_letter, measures))
+    alike = groupby(zip(measures, sections, strict=True), lambda bar: (_is_silent(bar[0]), bar[1]))
+    for (silent, _), run in alike:
+        bars = [measure for measure, _ in run]
         if silent and len(bars) > 1:
             attributes = ET.Element("attributes")
             style = ET.SubElement(attributes, "measure-style")

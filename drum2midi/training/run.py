@@ -242,10 +242,6 @@ def _remember(run: Path, sources: Sources, settings: RunSettings) -> None:
     path = run / "settings.json"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         raise InputError(f"{run}: was begun with other material or settings; see {path.name} there")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {run}: {error.strerror}") from None
     with replacing(path) as target:
         target.write_text(text, encoding="utf-8")
 

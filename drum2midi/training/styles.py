@@ -51,10 +51,12 @@ _METRES: Final = {
     ("3", "6/8"): (6, 0.5),
     ("2", "6/8"): (6, 1 / 3),
 }
-# In 12/8, if the file's name says so.
 _COMMON: Final = ("4", "4/4")
-_TWELVE: Final = "128", (12, 1 / 3)
-_SWINGING: Final = r"swing|bebop|jazz(?!bossa|country|rhumba|rock)", (4, 1.0)
+# And what that is, by the file's name; nothing else in it is taken.
+_NAMED: Final = (
+    ("128", (12, 1 / 3)),
+    (r"swing|bebop|jazz(?!bossa|country|rhumba|rock)", (4, 1.0)),
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def read_styles(file: Path, *, library: Path = LIBRARY) -> list[Style]:
         written = beats.removesuffix(".0"), signature
         metre = _METRES.get(written)
         if written == _COMMON:
-            metre = next((m for word, m in (_TWELVE, _SWINGING) if re.search(word, name)), None)
+            metre = next((metre for word, metre in _NAMED if re.search(word, name)), None)
         if metre is not None:
             metres.setdefault(metre, []).append(groove)
     return [Style(name, tuple(found), *metre) for metre, found in metres.items()]
