@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST: Final = 4  # bars of a section
+_BREAK: Final = 2  # bars of what stands between sections
 _PHRASE: Final = 4  # bars
 _UNLIKE: Final = 2.0  # times as unlike the bars after it as the next is, and so many strokes more
 _SLOTS: Final = 4  # to the quarter note
@@ -43,13 +44,17 @@ def _letter(index: int) -> str:
 
 
 def section_starts(transcription: Transcription) -> list[int]:
-    """The bars, from 0, at which sections begin; the first bar that is not a pickup is one."""
+    """The bars, from 0, at which sections begin.
+
+    What is shorter than a section leads into one, or ends it: no section begins there.
+    """
     first = int(transcription.grid.has_pickup)
     crashes = {note.bar - first for note in transcription.notes if _is_opening_crash(note)}
     starts = _divide(_struck(transcription)[first:], crashes)
     body = [note for note in transcription.notes if not _is_opening_crash(note)]
     starts = _after_fills(starts, _struck(replace(transcription, notes=tuple(body)))[first:])
-    return [first + bar for bar in starts]
+    stretches = pairwise([*starts, len(transcription.grid.bars) - first])
+    return [first + start for start, end in stretches if end - start >= _LEAST]
 
 
 def _is_opening_crash(note: Note) -> bool:
@@ -68,7 +73,7 @@ def _struck(transcription: Transcription) -> NDArray[np.float64]:
 
 
 def _divide(struck: NDArray[np.float64], crashes: set[int]) -> list[int]:
-    """First bars of the sections of the cheapest division."""
+    """First bars of the sections, and of what is between them, of the cheapest division."""
     count = len(struck)
     sums = np.concatenate((np.zeros((1, struck.shape[1])), np.cumsum(struck, axis=0)))
     best = np.full(count + 1, np.inf)
@@ -77,12 +82,13 @@ def _divide(struck: NDArray[np.float64], crashes: set[int]) -> list[int]:
     opening = np.array([_NEW - _CRASH * (bar in crashes) for bar in range(count)])
     opening[:1] = 0.0
     for end in range(1, count + 1):
-        starts = np.arange(0, max(1, end - _LEAST + 1))
+        # Within, one bar alone is a fill.
+        starts = np.arange(end) if end == count else np.append(0, np.arange(1, end - _BREAK + 1))
         lengths = end - starts
         bits = _bits(sums[end] - sums[starts], lengths)
         bits += best[starts] + opening[starts] + _ODD * ((lengths % 4 != 0) & (end < count))
         origin[end] = starts[np.argmin(bits)]
-        best[end] = bits.min() if end >= _LEAST or end == count else np.inf
+        best[end] = bits.min()
     ends = [count]
     while ends[-1] > 0:
         ends.append(int(origin[ends[-1]]))

@@ -68,6 +68,34 @@ def test_one_groove_has_no_letters() -> None:
         assert section_letters(case.read()) == {}
 
 
+@pytest.mark.parametrize(
+    ("bars", "letters"),
+    [
+        ("FGGGGGGGGGGGGGGGGE", {}),
+        ("FGGGGGGGGRRRRRRRRFE", {1: "A", 9: "B"}),
+        ("TTTGGGGGGGGRRRRRRRR", {3: "A", 11: "B"}),
+        ("GGGGGGGGTTGGGGGGGG", {0: "A", 10: "B"}),
+        ("GGGGGGGGSSSRRRRRRRR", {0: "A", 11: "B"}),
+        ("GGGGRRRRRTTTTTT", {0: "A", 4: "B", 9: "C"}),
+    ],
+)
+def test_what_is_short_leads_in_or_ends_and_is_no_section(
+    bars: str, letters: dict[int, str]
+) -> None:
+    """G and R are grooves on the hi-hat and ride, T on toms, F is a fill, E an end, S silence."""
+    parts = {
+        "hh": {"G": EIGHTHS},
+        "rd": {"R": "x-xx x-xx x-xx x-xx"},
+        "sd": {"G": "---- x--- ---- x---", "R": "---- x--g -g-- x-g-", "F": "xxxx xxxx ---- ----"},
+        "ht": {"T": "xx-- xx-- xx-- xx--", "F": "---- ---- xxxx ----"},
+        "ft": {"T": "x-xx x-xx x-xx x-xx", "F": "---- ---- ---- xxxx"},
+        "bd": {"G": "x--- ---- x-x- ----", "R": "x--x --x- x--x --x-", "E": "x"},
+        "cr": {"E": "x"},
+    }
+    lines = [f"{drum} " + "|".join(of.get(bar, REST) for bar in bars) for drum, of in parts.items()]
+    assert section_letters(read_score("\n".join(lines))) == letters
+
+
 def test_a_pickup_is_not_a_section() -> None:
     verse, chorus = times(4, "x--- ---- x--- ----"), times(4, "xxxx xxxx xxxx xxxx")
     song = read_score(f"metre 4/4:1|4/4\nsd xxxx|{verse}|{chorus}\nhh .|{chorus}|{verse}")
