@@ -93,9 +93,9 @@ class Metre:
 
     @property
     def pulse(self) -> Fraction:
-        """What a player taps, in quarter notes: a dotted quarter in 6/8, 9/8 and 12/8."""
-        compound = self.denominator == 8 and self.numerator in (6, 9, 12)
-        return Fraction(3, 2) if compound else self.beat
+        """What a player taps, in quarter notes: three beats in 6/8, 9/8, 12/8, 15/8, 12/16."""
+        compound = self.denominator >= 8 and self.numerator in (6, 9, 12, 15)
+        return 3 * self.beat if compound else self.beat
 
     def __str__(self) -> str:
         return f"{self.numerator}/{self.denominator}"

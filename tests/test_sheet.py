@@ -167,6 +167,9 @@ def test_bars_are_numbered_and_metres_said_once(
         ),
         (BACKBEAT, [100.0] * 8 + [120.0] * 3 + [100.0] * 5, {1: ("quarter", "100", 100)}),
         (BACKBEAT, [100.0, 104.0, 97.0, 101.0] * 4, {1: ("quarter", "100", 100)}),
+        ("metre 12/16\nhh xxx xxx xxx xxx", [90.0], {1: ("eighth.", "120", 90)}),
+        ("metre 15/8\nhh xxx xxx xxx xxx xxx", [90.0], {1: ("quarter.", "60", 90)}),
+        ("metre 3/8\nhh xxx", [90.0] * 2, {1: ("eighth", "180", 90)}),
         (
             BACKBEAT,
             [120.0] * 12 + [90.0] * 4,
