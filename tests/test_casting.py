@@ -206,6 +206,14 @@ def test_toms_alone_stay_toms() -> None:
     assert list(cast_parts(hits, heard(hits))) == hits
 
 
+@pytest.mark.parametrize(("kicks", "drum"), [(10, HIGH_TOM), (16, SNARE)])
+def test_toms_nearly_alone_stay_toms(kicks: int, drum: Drum) -> None:
+    part = [Hit(0.4 * i, HIGH_TOM, 90, 0.9) for i in range(40)]
+    hits = by_onset([*part, *(Hit(0.8 * i + 0.2, KICK, 90, 0.9) for i in range(kicks))])
+    cast = cast_parts(hits, heard(hits))
+    assert {hit.drum for hit in cast if hit.drum is not KICK} == {drum}
+
+
 def test_a_few_strokes_are_not_judged() -> None:
     hits = groove(HIGH_TOM)[: 4 * (FEWEST - 1)]
     assert 0 < sum(hit.drum is HIGH_TOM for hit in hits) < FEWEST
