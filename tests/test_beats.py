@@ -10,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from drum2midi.beats import track_beats
+from drum2midi.beats.bars import metre_of
 from drum2midi.beats.follow import _path
 from drum2midi.beats.steady import likely_tempo, steady_line
 from drum2midi.beats.strokes import Strokes
@@ -477,3 +478,21 @@ def test_the_order_of_strokes_at_once_does_not_matter() -> None:
     grid = track_beats(hits, duration=30.0)
     assert track_beats(hits[::-1], duration=30.0) == grid
     assert Strokes.of(hits).classes.tolist() == Strokes.of(hits[::-1]).classes.tolist()
+
+
+@pytest.mark.parametrize(
+    ("count", "per_minute", "written"),
+    [
+        (5, 215, "5/4"),
+        (5, 222, "5/8"),
+        (7, 170, "7/4"),
+        (7, 190, "7/8"),
+        (6, 120, "6/8"),
+        (12, 120, "12/8"),
+        (4, 240, "4/4"),
+    ],
+)
+def test_fives_and_sevens_are_written_in_eighths_where_they_are_fast(
+    count: int, per_minute: float, written: str
+) -> None:
+    assert str(metre_of(count, 60 / per_minute)) == written

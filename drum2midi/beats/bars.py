@@ -23,7 +23,9 @@ _LEAD_BARS: Final = 8  # whole bars of rests, at most, before the first stroke
 _BEFORE_START: Final = 0.06  # seconds before the audio at which a first bar may still begin
 _BY_A_HAIR: Final = 0.01  # seconds before the audio at which a steady grid begins with it instead
 _REACH: Final = 1.25  # seconds over which the tempo is taken to be constant
-_EIGHTHS: Final = 0.275  # seconds; shorter beats of 5 and 7 in a bar are written as eighths
+# Seconds; shorter beats, of so many in a bar, are written as eighths. Players do count five to 220
+# a minute, but hardly seven quarters faster than 180.
+_EIGHTHS: Final = {5: 0.275, 7: 0.34}
 _SHORTEST_QUARTER: Final = 0.2  # seconds; 300 a minute, the fastest that players take
 
 
@@ -36,7 +38,7 @@ def metre_of(count: int, period: float) -> Metre:
     period : float
         Seconds in a beat.
     """
-    eighths = count in (6, 12) or (count in (5, 7) and period < _EIGHTHS)
+    eighths = count in (6, 12) or period < _EIGHTHS.get(count, 0.0)
     return Metre(count, 8 if eighths else 4)
 
 
