@@ -98,10 +98,17 @@ def test_drifting_tempo_with_wrong_and_missing_strokes(seed: int) -> None:
     assert share_found(bars, downbeats(grid), 0.07) > 0.9
 
 
-def test_waltz() -> None:
-    hits, beats, bars = play(WALTZ, bars=24, jitter=0.005)
+@pytest.mark.parametrize(
+    ("pattern", "eighth", "metre"),
+    [
+        *((WALTZ, eighth, "3/4") for eighth in (0.15, 0.2, 0.25, 0.3, 0.4)),
+        *((SLOW_SIX, eighth, "6/8") for eighth in (0.22, 0.3, 0.4)),
+    ],
+)
+def test_threes(pattern: tuple[str, int, int], eighth: float, metre: str) -> None:
+    hits, beats, bars = play(pattern, bars=24, eighth=eighth, jitter=0.005)
     grid = track_beats(hits, duration=hits[-1].onset + 1)
-    assert str(grid.metre) == "3/4"
+    assert str(grid.metre) == metre
     assert share_found(beats, grid.beat_times[:-1]) > 0.95
     assert share_found(bars, downbeats(grid)) > 0.95
 
@@ -287,12 +294,14 @@ def test_doubt_before_and_after_the_drums_moves_no_bar() -> None:
     assert track_beats(hits, duration=70, doubted=noise) == alone
 
 
-@pytest.mark.parametrize(("pattern", "drum"), [(ROCK, KICK), (ROCK_2, SNARE)])
+@pytest.mark.parametrize(
+    ("pattern", "drum", "eighth"), [(ROCK, KICK, 0.2), (ROCK_2, SNARE, 0.25), (ROCK_2, SNARE, 0.3)]
+)
 def test_a_second_hearing_tells_how_to_read_what_the_first_leaves_open(
-    pattern: tuple[str, int, int], drum: Drum
+    pattern: tuple[str, int, int], drum: Drum, eighth: float
 ) -> None:
     """One drum alone says little of beats and bars; the others, which were doubtful, do."""
-    hits, beats, bars = join((pattern, 16, 0.25, 0))
+    hits, beats, bars = join((pattern, 16, eighth, 0))
     alone = [hit for hit in hits if hit.drum is drum]
     # Every second beat at best.
     assert scores(track_beats(alone, duration=40), beats, bars)[0] < 0.7

@@ -1,10 +1,10 @@
 """Beats, bars and metre from strokes, and from the harmony if other instruments play.
 
 Four steps, each its own module: a pulse is tracked through the strokes (`pulse`), its readings
-as beats and bars are ranked by what drummers play in the average bar (`metrical`) and from bar to
-bar (`phrases`), and by where chords change (`chords`), bars are followed through changes of metre
-and stops (`follow`), and the beats of the best reading are moved onto the strokes (`settle`), or
-onto one exact tempo (`steady`), and made into bars (`bars`).
+as beats and bars are ranked by what drummers play in the average bar (`metrical`), from bar to
+bar (`phrases`) and in twos or threes (`threes`), and by where chords change (`chords`), bars are
+followed through changes of metre and stops (`follow`), and the beats of the best reading are moved
+onto the strokes (`settle`), or onto one exact tempo (`steady`), and made into bars (`bars`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import numpy as np
 
 from drum2midi.beats.bars import default_grid, make_grid, metre_of
 from drum2midi.beats.chords import heed_chords
-from drum2midi.beats.metrical import PERIODS, Reading, comes_again, fold, model
+from drum2midi.beats.metrical import PERIODS, Reading, fold, model
 from drum2midi.beats.phrases import heed_phrases
 from drum2midi.beats.pulse import FRAME, steady_pulse, track_pulse
 from drum2midi.beats.ranking import rank_readings
 from drum2midi.beats.settle import phases, settle
 from drum2midi.beats.strokes import Strokes
+from drum2midi.beats.threes import against_threes
 from drum2midi.errors import InputError
 from drum2midi.harmony import Harmony
 from drum2midi.transcription import Grid, Hit, Metre
@@ -43,9 +44,6 @@ _AS_LONG: Final = 0.12  # of a pulse by which a tracked one may be longer or sho
 _BETTER: Final = 0.1  # nats a stroke by which the tracked one has to fit better to be right
 # Nats against bars of so many beats: rarer in what people record than in what was learnt from.
 _RARER: Final = {3: 0.3, 5: 1.0, 6: 0.3, 7: 1.0, 12: 0.3}
-_THREES: Final = frozenset({6, 12})  # eighths in a bar of dotted quarters
-_TWOS: Final = 1.2  # times as much as after three eighths comes again after two, if in twos
-_TWOS_IN_THREES: Final = 3.0  # nats against a bar of 6/8 or 12/8 then
 _SLOWEST, _FASTEST = 20.0, 400.0  # pulses a minute that make sense
 
 
@@ -177,7 +175,8 @@ def _all_readings(
         for level, drums in heed_phrases(average, strokes):
             both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
             found += level
-            ranked.append(both - _RARER.get(level[0].count, 0.0) - _no_threes(strokes, level[0]))
+            against = _RARER.get(level[0].count, 0.0) + against_threes(strokes, level[0])
+            ranked.append(both - against)
     return found, np.concatenate(ranked) if ranked else np.empty(0)
 
 
@@ -204,17 +203,6 @@ def _has_slid(place: NDArray[np.float64]) -> bool:
     on_fourths = np.abs(place - np.round(4.0 * place) / 4.0) < _ON_FOURTH
     as_long = np.abs(np.diff(place) - 1.0) < _AS_LONG
     return bool(on_fourths.mean() > _SLID and as_long.mean() > _SLID)
-
-
-def _no_threes(strokes: Strokes, reading: Reading) -> float:
-    """Nats against eighths in threes, where kick and snare alternate every eighth.
-
-    In threes they would change places from beat to beat; the average bar hides it.
-    """
-    if reading.count not in _THREES:
-        return 0.0
-    folded = fold(strokes, reading.pulse, reading.ratio, reading.offset)
-    return _TWOS_IN_THREES * (comes_again(folded, 2) > _TWOS * comes_again(folded, 3))
 
 
 def _comfortable_period(beat: float) -> float:

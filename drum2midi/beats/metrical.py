@@ -51,6 +51,9 @@ PERIODS: Final[dict[int, tuple[float, float]]] = {
 }
 """Seconds that a beat may last, for bars of so many (6 and 12 are counted in eighths)."""
 
+TIMEKEEPERS: Final = tuple(CLASSES.index(name) for name in ("hat", "open hat", "ride"))
+"""Classes of `drum2midi.beats.strokes` on which drummers keep time."""
+
 _ROLES: Final[dict[int, tuple[int, ...]]] = {
     2: (0, 1, 0, 1, 1, 1),
     3: (0, 1, 2, 1, 2, 2),
@@ -64,7 +67,6 @@ _ROLES: Final[dict[int, tuple[int, ...]]] = {
 
 _LAGS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 24)
 _CHANNELS: Final = len(CLASSES) + 2
-_TIMEKEEPERS: Final = tuple(CLASSES.index(name) for name in ("hat", "open hat", "ride"))
 _KICK, _CRASH = CLASSES.index("kick"), CLASSES.index("crash")
 _FILLING: Final = [CLASSES.index("snare"), CLASSES.index("tom")]
 _BAR_BUMPS: Final = np.linspace(np.log(0.7), np.log(5.0), 10)
@@ -164,7 +166,7 @@ def fold(strokes: Strokes, pulse: NDArray[np.float64], ratio: float, offset: flo
     np.add.at(cells, (tick, strokes.classes), strokes.weights)
     cells = np.minimum(cells, 1)
     np.maximum.at(cells[:, -1], tick, strokes.loudness)
-    keeping = np.isin(strokes.classes, _TIMEKEEPERS)
+    keeping = np.isin(strokes.classes, TIMEKEEPERS)
     np.maximum.at(cells[:, -2], tick[keeping], strokes.loudness[keeping])
     cells = cells.reshape(-1, TICKS * _CHANNELS)
     span = float(tick.min()) / TICKS, float(tick.max()) / TICKS

@@ -5,7 +5,8 @@
 GROOVES_DIR is the Groove MIDI Dataset with its ``info.csv`` (Gillick et al., ICML 2019).
 Only 4/4 performances of the train split are used; examples in other metres are made by
 cutting and repeating their beats (`played.derive`), and half of the networks see songs that
-swing and songs in other metres besides (`drum2midi.training.styles`). Each example is an
+swing and songs in other metres besides (`drum2midi.training.styles`), and simple ones in every
+metre and tempo (`drum2midi.training.textbook`). Each example is an
 excerpt whose strokes are dropped, added, confused and moved as a transcriber would, tracked
 by the real tracker; a small network learns to tell the right reading from the wrong ones
 (conditional logistic regression, McFadden 1974, with hidden layers).
@@ -208,8 +209,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parents[1] / "beats" / "patterns.npz"
     )
-    parser.add_argument("--styles", type=Path, help="songs of drum2midi.training.styles")
-    parser.add_argument("--styled", type=int, default=2900, help="examples of them")
+    parser.add_argument("--styles", type=Path, help="songs of drum2midi.training.styles and textbook")
+    parser.add_argument("--styled", type=int, default=5800, help="examples of them")
     options = parser.parse_args(argv)
     performances = load_performances(options.grooves)
     try:

@@ -6,6 +6,7 @@ What the pattern models of the grid learn from (`drum2midi.training.patterns`).
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,11 @@ from typing import Final
 import mido
 import numpy as np
 
-from drum2midi.drums import BY_MIDI
+from drum2midi.drums import BY_MIDI, Drum
 from drum2midi.errors import InputError
 from drum2midi.transcription import Hit
+
+_TICKS: Final = 480  # to the quarter, of what is written
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,39 @@ def _load(path: Path) -> Performance:
         for tick, note, velocity in sorted(ticks)
     ]
     return Performance(tuple(hits), quarter * 4 / unit, count)
+
+
+def write_performance(
+    strokes: Iterable[tuple[float, Drum, int]], count: int, unit: int, tempo: float, out: Path
+) -> None:
+    """Write strokes as a song that `load_styles` reads.
+
+    Parameters
+    ----------
+    strokes : iterable of (float, Drum, int)
+        Beats from the start, drum and velocity.
+    count, unit : int
+        The time signature.
+    tempo : float
+        Beats a minute.
+    out : Path
+    """
+    per_beat = _TICKS * 4 // unit
+    track = mido.MidiTrack(
+        [
+            mido.MetaMessage("time_signature", numerator=count, denominator=unit),
+            mido.MetaMessage("set_tempo", tempo=round(60e6 / tempo * unit / 4)),
+        ]
+    )
+    now = 0
+    for tick, note, velocity in sorted(
+        (round(beat * per_beat), drum.midi, velocity) for beat, drum, velocity in strokes
+    ):
+        track.append(
+            mido.Message("note_on", channel=9, note=note, velocity=velocity, time=tick - now)
+        )
+        now = tick
+    mido.MidiFile(type=0, ticks_per_beat=_TICKS, tracks=[track]).save(out)
 
 
 def loosen(performance: Performance, rng: np.random.Generator) -> Performance:

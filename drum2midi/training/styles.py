@@ -28,6 +28,7 @@ import typer
 
 from drum2midi.drums import BY_MIDI
 from drum2midi.errors import InputError
+from drum2midi.training.played import write_performance
 
 LIBRARY: Final = Path("/usr/share/mma/lib")
 """Where Debian's package puts the grooves."""
@@ -36,7 +37,6 @@ _SONGS: Final = 10  # of a file and metre
 _SECTIONS: Final = (2, 6)
 _BARS: Final = (4, 8, 8, 16)
 _FEWEST: Final = 16  # strokes that are worth keeping
-_TICKS: Final = 480
 _DRUMS: Final = 9  # MIDI channel
 # Beats a minute (eighths for 6 and 12), and of grooves that are called slow or fast.
 _TEMPI: Final = {3: (85, 190), 4: (100, 240), 5: (90, 200), 6: (140, 350), 12: (150, 350)}
@@ -185,26 +185,9 @@ def _drums(file: mido.MidiFile) -> list[tuple[float, int, int]]:
 def _write(
     strokes: Sequence[tuple[float, int, int]], style: Style, tempo: float, out: Path
 ) -> None:
-    eighths = style.count in (6, 12)
-    per_beat = _TICKS // 2 if eighths else _TICKS
-    track = mido.MidiTrack(
-        [
-            mido.MetaMessage(
-                "time_signature", numerator=style.count, denominator=8 if eighths else 4
-            ),
-            mido.MetaMessage("set_tempo", tempo=round(60e6 / tempo * _TICKS / per_beat)),
-        ]
-    )
-    now = 0
-    for beat, note, velocity in strokes:
-        tick = round(beat / style.unit * per_beat)
-        track.append(
-            mido.Message(
-                "note_on", channel=_DRUMS, note=note, velocity=velocity, time=max(tick - now, 0)
-            )
-        )
-        now = max(tick, now)
-    mido.MidiFile(type=0, ticks_per_beat=_TICKS, tracks=[track]).save(out)
+    unit = 8 if style.count in (6, 12) else 4
+    counted = [(beat / style.unit, BY_MIDI[note], velocity) for beat, note, velocity in strokes]
+    write_performance(counted, style.count, unit, tempo, out)
 
 
 def _write_songs(file: Path, *, library: Path, out: Path) -> int:
