@@ -57,7 +57,7 @@ def test_other_beats_are_not(hats: str) -> None:
 
 
 def test_fast_beats_of_thirds_are_triplets() -> None:
-    fast = replace(reading(4), period=0.6)
+    fast = replace(reading(4), period=0.63)
     assert against_threes(strokes("xxx", drums=(KICK, SNARE)), fast) == 0.0
 
 

@@ -21,7 +21,7 @@ _THIRDS: Final = (TICKS // 3, 2 * TICKS // 3)
 _ELSEWHERE: Final = (2, 3, 6, 9, 10)  # ticks: sixteenths, and towards the beat from a third
 _MOSTLY: Final = 0.65  # of the beats
 _HARDLY: Final = 0.25
-_SLOW: Final = 0.66  # seconds; beats of three eighths that one hand can play are no shorter
+_SLOW: Final = 0.64  # seconds; beats of three eighths that one hand can play are no shorter
 _THREES_IN_TWOS: Final = 6.0  # nats against a bar of 4/4 or 2/4 then
 
 
