@@ -34,6 +34,7 @@ TICKS: Final = 480
 """Ticks of a quarter note."""
 
 _CHANNEL: Final = 9
+_CLOCKS: Final = 24  # MIDI clocks of a quarter note
 _FOOT: Final = 4  # the controller that drum modules send for the hi-hat's pedal
 _HAT_POSITIONS: Final = {OPEN_HAT: 0, CLOSED_HAT: 127, PEDAL_HAT: 127}
 _NOTE_TICKS: Final = TICKS // 4
@@ -120,7 +121,11 @@ def to_mido(
         (
             tick,
             mido.MetaMessage(
-                "time_signature", numerator=metre.numerator, denominator=metre.denominator
+                "time_signature",
+                numerator=metre.numerator,
+                denominator=metre.denominator,
+                # A metronome clicks where a player taps: on dotted quarters in 6/8.
+                clocks_per_click=int(_CLOCKS * metre.pulse),
             ),
         )
         for tick, metre in tempo_map.metres

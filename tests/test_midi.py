@@ -125,6 +125,19 @@ def test_lead_in_lasts_as_long_as_the_silence(start: float) -> None:
     assert all(29.9 <= tempo <= 300.1 for tempo in tempi)
 
 
+@pytest.mark.parametrize(
+    ("metre", "clocks"),
+    [("4/4", 24), ("6/8", 36), ("12/8", 36), ("7/8", 12), ("2/2", 48), ("12/16", 18), ("3/16", 6)],
+)
+def test_a_metronome_clicks_where_a_player_taps(metre: str, clocks: int) -> None:
+    written = Metre.parse(metre)
+    bar = Bar(written, tuple(0.25 * i for i in range(written.numerator)))
+    song = Transcription((), Grid((bar,), 0.25 * written.numerator), (), 8.0)
+    (said,) = [m for m in to_mido(song).tracks[0] if m.type == "time_signature"]
+    assert (said.numerator, said.denominator) == (written.numerator, written.denominator)
+    assert said.clocks_per_click == clocks
+
+
 @pytest.mark.parametrize(("start", "first_bar"), [(0.02, 0.0), (0.029, 0.0), (0.04, 0.04)])
 def test_a_moment_of_silence_is_the_first_beats(start: float, first_bar: float) -> None:
     """Bars keep their numbers: the first begins at tick 0, and all later ones where they were."""

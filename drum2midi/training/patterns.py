@@ -209,7 +209,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parents[1] / "beats" / "patterns.npz"
     )
-    parser.add_argument("--styles", type=Path, help="songs of drum2midi.training.styles and textbook")
+    parser.add_argument(
+        "--styles", type=Path, help="songs of drum2midi.training.styles and textbook"
+    )
     parser.add_argument("--styled", type=int, default=5800, help="examples of them")
     options = parser.parse_args(argv)
     performances = load_performances(options.grooves)
