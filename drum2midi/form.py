@@ -27,6 +27,7 @@ _UNLIKE: Final = 2.0  # times as unlike the bars after it as the next is, and so
 _SLOTS: Final = 4  # to the quarter note
 _NEW: Final = 40.0  # bits that a section must save to be one
 _ODD: Final = 12.0  # further bits for one that is not a multiple of four bars long
+_SHORT: Final = 80.0  # further bits for what is shorter than a section and no rest
 _CRASH: Final = 10.0  # bits less where it begins with a crash
 
 
@@ -85,8 +86,10 @@ def _divide(struck: NDArray[np.float64], crashes: set[int]) -> list[int]:
         # Within, one bar alone is a fill.
         starts = np.arange(end) if end == count else np.append(0, np.arange(1, end - _BREAK + 1))
         lengths = end - starts
-        bits = _bits(sums[end] - sums[starts], lengths)
+        counts = sums[end] - sums[starts]
+        bits = _bits(counts, lengths)
         bits += best[starts] + opening[starts] + _ODD * ((lengths % 4 != 0) & (end < count))
+        bits += _SHORT * ((lengths < _LEAST) & counts.any(axis=1))
         origin[end] = starts[np.argmin(bits)]
         best[end] = bits.min()
     ends = [count]

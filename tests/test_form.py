@@ -76,6 +76,9 @@ def test_one_groove_has_no_letters() -> None:
         ("TTTGGGGGGGGRRRRRRRR", {3: "A", 11: "B"}),
         ("GGGGGGGGTTGGGGGGGG", {0: "A", 10: "B"}),
         ("GGGGGGGGSSSRRRRRRRR", {0: "A", 11: "B"}),
+        ("GGGGRRRRGGGFE", {0: "A", 4: "B", 8: "C"}),
+        ("GGGFGGGFRRRFRRRFGGGFGGGFE", {0: "A", 8: "B", 16: "C"}),
+        ("GGGFRRRFTTTFE", {0: "A", 4: "B", 8: "C"}),
         ("GGGGRRRRRTTTTTT", {0: "A", 4: "B", 9: "C"}),
     ],
 )
