@@ -54,7 +54,7 @@ def load_performances(folder: Path) -> list[Performance]:
 
 
 def load_styles(folder: Path) -> list[Performance]:
-    """The songs that `drum2midi.training.styles` wrote.
+    """The songs that `drum2midi.training.styles` and `textbook` wrote.
 
     Raises
     ------

@@ -68,6 +68,7 @@ class Chapter:
 
 
 _IN_THREE: Final = ((1.0, 2.0), (1.0, 2.0), (2.0,), (1.0,), ())
+# What is to be learnt twice as well is there twice.
 CHAPTERS: Final = (
     Chapter(3, 4, (75, 215), _IN_THREE, (1.5, 2.0, 2.5, 0.5)),
     Chapter(3, 4, (75, 215), _IN_THREE, (1.5, 2.0, 2.5, 0.5)),
@@ -124,17 +125,16 @@ def _groove(chapter: Chapter, rng: np.random.Generator) -> list[Stroke]:
     return strokes
 
 
-def _fill(chapter: Chapter, rng: np.random.Generator) -> list[Stroke]:
-    """Strokes to the end of the bar on snare and toms, and the beat from which they are."""
-    first = int(rng.integers(chapter.count))
+def _fill(chapter: Chapter, first: int, rng: np.random.Generator) -> list[Stroke]:
+    """Strokes from a beat to the end of the bar, on snare and toms after a kick."""
     each = _parts(chapter)
     drums = (SNARE, *_TOMS)
-    time, strokes = float(first), []
+    strokes: list[Stroke] = [(float(first), KICK, 90)]
     for beat in range(first, chapter.count):
         drum = drums[int(rng.integers(len(drums)))]
         parts = int(rng.choice((1, each, each)))
         strokes += [(beat + part / parts, drum, 95) for part in range(parts)]
-    return [(time, KICK, 90), *strokes]
+    return strokes
 
 
 def _parts(chapter: Chapter) -> int:
@@ -156,8 +156,8 @@ def _bars(chapter: Chapter, rng: np.random.Generator) -> Iterator[list[Stroke]]:
         for bar in range(int(rng.choice(_BARS))):
             strokes = (groove, answer)[bar % 2]
             if filling and bar % phrase == phrase - 1:
-                fill = _fill(chapter, rng)
-                strokes = [s for s in strokes if s[0] < fill[0][0]] + fill
+                first = int(rng.integers(chapter.count))
+                strokes = [s for s in strokes if s[0] < first] + _fill(chapter, first, rng)
             if crashing and bar % phrase == 0:
                 strokes = [*strokes, (0.0, CRASH, 110)]
             yield strokes
