@@ -47,7 +47,7 @@ WEIGHTS: Final = {
 """Log-odds that a high tom's part is a snare's, by what `describe_part` tells of it;
 fitted to grooves by `drum2midi.training.parts`."""
 
-_MOST: Final = 3  # high toms to each stroke of other drums, where a snare may be missing
+_ALONE: Final = 3  # high toms to a stroke of other drums; where there are more, toms play alone
 _LIKELY: Final = 0.6  # confidence; less sure strokes do not speak for their drum, or against it
 _CLEAR: Final = 0.9  # confidence
 _WITHIN: Final = 0.9  # of a part with kicks or toms, where it may be no more than their sound
@@ -99,7 +99,7 @@ def _cast_snare(hits: Sequence[Hit], activations: Activations) -> tuple[Hit, ...
     others = sum(hit.drum.scoring != "TT" for hit in hits)
     # Toms alone are not a groove that a snare could be missing from: of the training split, the two
     # performances of nearly nothing else have 3.4 and 5 to a stroke of other drums.
-    if len(part) < FEWEST or _MOST * others < len(part):
+    if len(part) < FEWEST or _ALONE * others < len(part):
         return tuple(hits)
     played = float(np.dot([*WEIGHTS.values()], [*describe_part(hits), 1.0]))
     logits = log_odds_near(activations.classes, activations.frames_at(part), reach=2)

@@ -116,6 +116,9 @@ _ALIASES: Final[dict[int, Drum]] = {
     59: RIDE,
 }
 
+CHANNEL: Final = 9
+"""The MIDI channel, from 0, on which General MIDI has percussion."""
+
 BY_MIDI: Final[dict[int, Drum]] = {**_ALIASES, **{drum.midi: drum for drum in DRUMS}}
 """The drum that a percussion note means, aliases included."""
 

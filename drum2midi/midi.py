@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 import numpy as np
 
 from drum2midi.drummaps import GM, DrumMap
-from drum2midi.drums import CLOSED_HAT, OPEN_HAT, PEDAL_HAT, Drum
+from drum2midi.drums import CHANNEL, CLOSED_HAT, OPEN_HAT, PEDAL_HAT, Drum
 from drum2midi.errors import InputError
 from drum2midi.files import MARKS, replacing
 from drum2midi.form import section_letters
@@ -33,7 +33,6 @@ Timing = Literal["grid", "performed"]
 TICKS: Final = 480
 """Ticks of a quarter note."""
 
-_CHANNEL: Final = 9
 _CLOCKS: Final = 24  # MIDI clocks of a quarter note
 _FOOT: Final = 4  # the controller that drum modules send for the hi-hat's pedal
 _HAT_POSITIONS: Final = {OPEN_HAT: 0, CLOSED_HAT: 127, PEDAL_HAT: 127}
@@ -141,8 +140,8 @@ def to_mido(
         key, velocity = drum_map[note.drum], note.velocity
         if hat_cc4 and position is not None:
             drums.append((tick, _hat_foot(position)))
-        drums.append((tick, mido.Message("note_on", channel=_CHANNEL, note=key, velocity=velocity)))
-        drums.append((tick + length, mido.Message("note_off", channel=_CHANNEL, note=key)))
+        drums.append((tick, mido.Message("note_on", channel=CHANNEL, note=key, velocity=velocity)))
+        drums.append((tick + length, mido.Message("note_off", channel=CHANNEL, note=key)))
     last_bar = tempo_map.start + _ticks(transcription.grid.bar_quarters[-1])
     for events in (conductor, drums):
         file.tracks.append(_track(events, end=last_bar))
@@ -298,7 +297,7 @@ def _hat_positions(notes: Iterable[Note]) -> list[int | None]:
 def _hat_foot(position: int) -> mido.Message:
     import mido
 
-    return mido.Message("control_change", channel=_CHANNEL, control=_FOOT, value=position)
+    return mido.Message("control_change", channel=CHANNEL, control=_FOOT, value=position)
 
 
 def _apart(strokes: Sequence[tuple[int, Note]]) -> Iterable[tuple[int, int, Note]]:

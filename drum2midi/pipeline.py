@@ -96,7 +96,7 @@ def transcribe(
         Seconds between which to listen; times in the result count from `start`.
     tempo : float, optional
         Beats a minute, if known: of the metre's denominator (quarters in 4/4, eighths in 7/8),
-        but dotted quarters in 6/8, 9/8 and 12/8.
+        but dotted quarters in 6/8, 9/8, 12/8 and 15/8.
     metre : Metre or str, optional
         If known: ``"3/4"``.
     grid : str, optional

@@ -93,7 +93,7 @@ class Metre:
 
     @property
     def pulse(self) -> Fraction:
-        """What a player taps, in quarter notes: three beats in 6/8, 9/8, 12/8, 15/8, 12/16."""
+        """What a player taps, in quarter notes: three beats of 6, 9, 12 or 15 that are short."""
         compound = self.denominator >= 8 and self.numerator in (6, 9, 12, 15)
         return 3 * self.beat if compound else self.beat
 

@@ -207,7 +207,7 @@ def test_toms_alone_stay_toms() -> None:
 
 
 @pytest.mark.parametrize(("kicks", "drum"), [(10, HIGH_TOM), (16, SNARE)])
-def test_toms_nearly_alone_stay_toms(kicks: int, drum: Drum) -> None:
+def test_only_beside_enough_of_others_is_a_high_tom_a_snare(kicks: int, drum: Drum) -> None:
     part = [Hit(0.4 * i, HIGH_TOM, 90, 0.9) for i in range(40)]
     hits = by_onset([*part, *(Hit(0.8 * i + 0.2, KICK, 90, 0.9) for i in range(kicks))])
     cast = cast_parts(hits, heard(hits))

@@ -10,6 +10,7 @@ onto the strokes (`settle`), or onto one exact tempo (`steady`), and made into b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -71,7 +72,7 @@ def track_beats(
     harmony : Harmony, optional
         Of the whole recording, if there may be more in it than drums.
     tempo : float, optional
-        Pulses a minute (quarters, or dotted quarters in 6/8, 9/8 and 12/8), if known.
+        Pulses a minute (quarters, or dotted quarters in 6/8, 9/8, 12/8 and 15/8), if known.
     metre : Metre, optional
         If known.
     steady : bool
@@ -171,11 +172,14 @@ def _all_readings(
     found: list[Reading] = []
     ranked = []
     for pulse in pulses:
+        folded = cache(partial(fold, strokes, pulse))
         average = rank_readings(strokes, pulse, limits=limits, doubted=doubted)
         for level, drums in heed_phrases(average, strokes):
             both = drums if harmony is None else heed_chords(level, drums, strokes.times, harmony)
             found += level
-            against = _RARER.get(level[0].count, 0.0) + against_threes(strokes, level[0])
+            first = level[0]
+            in_beats = folded(first.ratio, first.offset)
+            against = _RARER.get(first.count, 0.0) + against_threes(in_beats, first)
             ranked.append(both - against)
     return found, np.concatenate(ranked) if ranked else np.empty(0)
 

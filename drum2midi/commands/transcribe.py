@@ -51,7 +51,7 @@ def transcribe_command(
         float | None,
         typer.Option(
             help="Beats a minute, if you know: quarters in 4/4, halves in 2/2, eighths in 7/8; "
-            "in 6/8, 9/8 and 12/8 dotted quarters.",
+            "in 6/8, 9/8, 12/8 and 15/8 dotted quarters.",
             min=30,
             max=300,
             metavar="BPM",

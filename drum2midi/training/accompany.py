@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from drum2midi.drums import CHANNEL
 from drum2midi.errors import InputError
 from drum2midi.training import effects
 
@@ -43,7 +44,6 @@ _STRANGE: Final = 0.25
 # Bongos, congas, timbales, agogos, cabasa, maracas, guiro, claves, blocks,
 # triangles, shaker, tambourine, cowbell: heard beside a kit, but not of it.
 _PERCUSSION: Final = (*range(60, 79), 80, 81, 82, 69, 70, 82, 54, 56)
-_PERCUSSION_CHANNEL: Final = 9
 # Words with the consonants that a hi-hat is mistaken for.
 _WORDS: Final = (
     "yesterday such sweet chances slip past us", "she sees stars shining across the sea",
@@ -147,7 +147,7 @@ class Band:
                  channel: int = 0) -> Audio:  # fmt: skip
         synth: Any = self._synth
         synth.system_reset()
-        bank = 128 if channel == _PERCUSSION_CHANNEL else 0
+        bank = 128 if channel == CHANNEL else 0
         synth.program_select(channel, self._font, bank, program)
         changes = sorted(
             [(e.start, 1, e) for e in events] + [(e.stop, 0, e) for e in events],
@@ -295,7 +295,7 @@ class Band:
             return [int(rng.choice(choice))]
 
         events = self._events(beats, self._rhythm(beats, rng), keys, rng, legato=0.5)
-        return self._perform(0, events, length, channel=_PERCUSSION_CHANNEL)
+        return self._perform(0, events, length, channel=CHANNEL)
 
     def _voice(self, beats: NDArray[np.float64], rng: np.random.Generator, length: int) -> Audio:
         out = np.zeros(length, np.float32)

@@ -14,7 +14,7 @@ from typing import Final
 import mido
 import numpy as np
 
-from drum2midi.drums import BY_MIDI, Drum
+from drum2midi.drums import BY_MIDI, CHANNEL, Drum
 from drum2midi.errors import InputError
 from drum2midi.transcription import Hit
 
@@ -90,19 +90,24 @@ def _load(path: Path) -> Performance:
 
 
 def write_performance(
-    strokes: Iterable[tuple[float, Drum, int]], count: int, unit: int, tempo: float, out: Path
+    out: Path,
+    strokes: Iterable[tuple[float, Drum, int]],
+    *,
+    count: int,
+    unit: int,
+    tempo: float,
 ) -> None:
     """Write strokes as a song that `load_styles` reads.
 
     Parameters
     ----------
+    out : Path
     strokes : iterable of (float, Drum, int)
         Beats from the start, drum and velocity.
     count, unit : int
         The time signature.
     tempo : float
         Beats a minute.
-    out : Path
     """
     per_beat = _TICKS * 4 // unit
     track = mido.MidiTrack(
@@ -116,7 +121,7 @@ def write_performance(
         (round(beat * per_beat), drum.midi, velocity) for beat, drum, velocity in strokes
     ):
         track.append(
-            mido.Message("note_on", channel=9, note=note, velocity=velocity, time=tick - now)
+            mido.Message("note_on", channel=CHANNEL, note=note, velocity=velocity, time=tick - now)
         )
         now = tick
     mido.MidiFile(type=0, ticks_per_beat=_TICKS, tracks=[track]).save(out)

@@ -25,7 +25,7 @@ import numpy as np
 import soundfile
 import typer
 
-from drum2midi.drums import BY_MIDI
+from drum2midi.drums import BY_MIDI, CHANNEL
 from drum2midi.errors import InputError
 from drum2midi.files import replacing
 from drum2midi.references import parse_midi
@@ -43,7 +43,6 @@ RATE: Final = 44100
 UNDER_DB: Final = 2.1
 """How far the drums lie under the rest, as in the rebuilt mixes of MDB Drums that we know."""
 
-_DRUMS: Final = 9  # MIDI channel
 _LONGEST: Final = 150.0
 _TAIL: Final = 2.0
 _FEWEST: Final = 60  # kicks and snares without which a song has no drums to speak of
@@ -129,7 +128,7 @@ def _keep(song: mido.MidiFile, *, kit: bool) -> mido.MidiFile:
         for message in track:
             waited += message.time
             notes = message.type in ("note_on", "note_off")
-            of_kit = notes and message.channel == _DRUMS and message.note in BY_MIDI
+            of_kit = notes and message.channel == CHANNEL and message.note in BY_MIDI
             if message.is_meta or of_kit is kit:
                 own.append(message.copy(time=waited))
                 waited = 0
@@ -233,7 +232,7 @@ def play_band(band: mido.MidiFile, soundfont: Path, seconds: float) -> Audio:
     synth, font = synthesiser(soundfont, rate=RATE)
     try:
         for channel in range(16):
-            synth.program_select(channel, font, 128 if channel == _DRUMS else 0, 0)
+            synth.program_select(channel, font, 128 if channel == CHANNEL else 0, 0)
         length, chunks, written, now = int(seconds * RATE), [], 0, 0.0
         for message in band:
             now += message.time

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import numpy as np
 import typer
 
+from drum2midi.drums import CHANNEL
 from drum2midi.errors import InputError
 from drum2midi.training.accompany import synthesiser
 from drum2midi.training.oneshots import write_index, write_oneshot
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 VELOCITIES: Final = (14, 40, 65, 90, 118)
 """One within each of the five layers that Blonde Bop has."""
 
-_CHANNEL: Final = 9
 _SECONDS: Final = 3.5  # of a stroke, before it is cut
 _PAUSE: Final = 0.2  # seconds until nothing of it sounds
 _GAIN: Final = 0.3  # of FluidSynth, at velocity 127
@@ -170,7 +170,7 @@ def _write(out: Path, font: Soundfont, path: Path) -> Iterator[dict[str, object]
     try:
         for bank, program in font.presets:
             kit = f"{font.name}-{program}" if len(font.presets) > 1 else font.name
-            synth.program_select(_CHANNEL, number, bank, program)
+            synth.program_select(CHANNEL, number, bank, program)
             for note, sort in font.notes.items():
                 if (program, note) in _NO_DRUMS:
                     continue
@@ -205,9 +205,9 @@ def _strike(synth: Any, note: int, velocity: int) -> NDArray[np.float32]:
     """A stroke in mono, float32 at `RATE`; what sounds on after it is let go."""
     gain = _GAIN * (127.0 / velocity) ** 1.5  # sixteen bits are few for what is soft
     synth.setting("synth.gain", gain)
-    synth.noteon(_CHANNEL, note, velocity)
+    synth.noteon(CHANNEL, note, velocity)
     stereo = np.asarray(synth.get_samples(int(_SECONDS * RATE)), np.float32).reshape(-1, 2)
-    synth.all_sounds_off(_CHANNEL)
+    synth.all_sounds_off(CHANNEL)
     synth.get_samples(int(_PAUSE * RATE))
     return np.asarray(stereo.mean(axis=1) / (32768.0 * gain), np.float32)
 

@@ -26,7 +26,7 @@ import mido
 import numpy as np
 import typer
 
-from drum2midi.drums import BY_MIDI
+from drum2midi.drums import BY_MIDI, CHANNEL
 from drum2midi.errors import InputError
 from drum2midi.training.played import write_performance
 
@@ -37,7 +37,6 @@ _SONGS: Final = 10  # of a file and metre
 _SECTIONS: Final = (2, 6)
 _BARS: Final = (4, 8, 8, 16)
 _FEWEST: Final = 16  # strokes that are worth keeping
-_DRUMS: Final = 9  # MIDI channel
 # Beats a minute (eighths for 6 and 12), and of grooves that are called slow or fast.
 _TEMPI: Final = {3: (85, 190), 4: (100, 240), 5: (90, 200), 6: (140, 350), 12: (150, 350)}
 _SPEEDS: Final = ((r"slow|ballad|bald|lullaby", 0.65), (r"fast|bebop|vienese|quick", 1.4))
@@ -177,7 +176,7 @@ def _drums(file: mido.MidiFile) -> list[tuple[float, int, int]]:
     now, strokes = 0, []
     for message in mido.merge_tracks(file.tracks):
         now += message.time
-        if message.type == "note_on" and message.velocity and message.channel == _DRUMS:
+        if message.type == "note_on" and message.velocity and message.channel == CHANNEL:
             strokes.append((now / file.ticks_per_beat, message.note, message.velocity))
     return sorted(stroke for stroke in strokes if stroke[1] in BY_MIDI)
 
@@ -187,7 +186,7 @@ def _write(
 ) -> None:
     unit = 8 if style.count in (6, 12) else 4
     counted = [(beat / style.unit, BY_MIDI[note], velocity) for beat, note, velocity in strokes]
-    write_performance(counted, style.count, unit, tempo, out)
+    write_performance(out, counted, count=style.count, unit=unit, tempo=tempo)
 
 
 def _write_songs(file: Path, *, library: Path, out: Path) -> int:

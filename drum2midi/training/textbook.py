@@ -177,9 +177,8 @@ def write_songs(out: Path, *, songs: int, seed: int = 0) -> None:
             for bar, strokes in enumerate(_bars(chapter, rng))
             for beat, drum, velocity in strokes
         ]
-        write_performance(
-            strokes, chapter.count, chapter.unit, tempo, out / f"book-{number:04d}.mid"
-        )
+        song = out / f"book-{number:04d}.mid"
+        write_performance(song, strokes, count=chapter.count, unit=chapter.unit, tempo=tempo)
 
 
 def _main(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from drum2midi.drums import SCORING_CLASSES
+from drum2midi.drums import CHANNEL, SCORING_CLASSES
 from drum2midi.features import FeatureSettings
 from drum2midi.model import PickSettings, split_outputs
 from drum2midi.workshop.dataset import Entry
@@ -95,7 +95,11 @@ def write_midi(path: Path, entry: Entry) -> None:
         velocity = 90 if stroke.velocity is None else stroke.velocity
         track.append(
             mido.Message(
-                "note_on", channel=9, note=stroke.sound[0].midi, velocity=velocity, time=tick - at
+                "note_on",
+                channel=CHANNEL,
+                note=stroke.sound[0].midi,
+                velocity=velocity,
+                time=tick - at,
             )
         )
         at = tick
